@@ -189,8 +189,10 @@ def _painted(name: str, height: int, width: int) -> NDArray[np.uint8]:
     return np.asarray(brush.image.reduce(SCALE))
 
 
-def backdrop(name: str, height: int, width: int, variation: int) -> NDArray[np.uint8]:
-    """The backdrop of that name, (height, width, 3) uint8 RGB; ``variation`` decides mirroring and a light tint.
+def backdrop(name: str, height: int, width: int, variation: int) -> NDArray[np.float32]:
+    """The backdrop of that name, (height, width, 3) float32, RGB about 0..255; the caller clips.
+
+    ``variation`` decides mirroring and a light tint.
 
     Raises:
         KeyError: no such backdrop.
@@ -200,4 +202,4 @@ def backdrop(name: str, height: int, width: int, variation: int) -> NDArray[np.u
         base = base[:, ::-1]
     tint = [(variation >> shift) % 13 - 6 for shift in (1, 5, 9)]
     lift = (variation >> 13) % 17 - 8
-    return (base.astype(np.int16) + np.asarray([t + lift for t in tint], dtype=np.int16)).clip(0, 255).astype(np.uint8)
+    return base + np.asarray([t + lift for t in tint], dtype=np.float32)

@@ -103,13 +103,15 @@ class _Table:
         self.near = np.zeros((height, width), dtype=np.bool_)  # within GAP of a thing
         self.whole: list[int] = []  # pixels of each thing when nothing covers it
         self.visible: list[int] = []
+        self.crossed: set[int] = set()  # things that cover or are covered
 
     def lay(self, ideas: list[Idea]) -> tuple[Thing, ...] | None:
         """Places all ideas, a smaller one where it does not fit; None when one does not fit at all."""
         for number, idea in enumerate(ideas):
-            taken = [*((t.kind, t.colour, t.size) for t in self.things), *((i.kind, i.colour, i.size) for i in ideas[number + 1 :])]
-            sizes = [idea.size, *reversed(SIZES[: SIZES.index(idea.size)])]
-            if not any(self._place(replace(idea, size=s)) for s in sizes if (idea.kind, idea.colour, s) not in taken):
+            taken = {Idea(t.kind, t.colour, t.size) for t in self.things} | set(ideas[number + 1 :])
+            sizes = (idea.size, *reversed(SIZES[: SIZES.index(idea.size)]))
+            smaller = (replace(idea, size=size) for size in sizes)
+            if not any(self._place(one) for one in smaller if one not in taken):
                 return None
         return tuple(self.things)
 
@@ -150,7 +152,9 @@ class _Table:
 
     def _lay_over(self, thing: Thing, stamp: Sprite) -> bool:
         """Tries to cover a part of a thing that is there already."""
-        under = self.rng.randrange(len(self.things))
+        under = self._target(thing)
+        if under is None:
+            return False
         target = self.things[under]
         reach = (thing.extent + target.extent) / 2
         for _ in range(TRIES // 2):
@@ -160,16 +164,25 @@ class _Table:
                 continue
             covered = self._covered(x, y, stamp)
             if covered[under] >= LEAST_COVER * self.whole[under] and self._bearable(covered):
+                self.crossed |= {len(self.things), *(int(index) for index in np.flatnonzero(covered))}
                 self._put(replace(thing, x=float(x), y=float(y)), stamp)
                 return True
         return False
 
+    def _target(self, thing: Thing) -> int | None:
+        """A thing to cover: not of the same kind and colour, and as yet in no overlap, so that no heaps arise."""
+        open_ones = [
+            index
+            for index, other in enumerate(self.things)
+            if index not in self.crossed and (other.kind, other.colour) != (thing.kind, thing.colour)
+        ]
+        return self.rng.choice(open_ones) if open_ones else None
+
     def _inside(self, x: float, y: float, stamp: Sprite) -> bool:
         column, row = stamp.corner(x, y)
         left, top, right, bottom = stamp.box
-        return (
-            column + left >= 0 and row + top >= 0 and column + right <= self.width and row + bottom <= self.height
-        )
+        fits_across = column + left >= 0 and column + right <= self.width
+        return fits_across and row + top >= 0 and row + bottom <= self.height
 
     def _window(self, x: float, y: float, stamp: Sprite) -> tuple[tuple[slice, slice], NDArray[np.bool_]]:
         """Where the sprite's box lies in the picture, and its mask there."""
@@ -201,9 +214,9 @@ class _Table:
         self.owner[here][solid] = len(self.things)
         for down in (-GAP, 0, GAP):
             for across in (-GAP, 0, GAP):
-                rows, columns = (_moved(s, by, end) for s, by, end in ((here[0], down, self.height), (here[1], across, self.width)))
-                part = solid[rows[1], columns[1]]
-                self.near[rows[0], columns[0]] |= part
+                rows, part_rows = _moved(here[0], down, self.height)
+                columns, part_columns = _moved(here[1], across, self.width)
+                self.near[rows, columns] |= solid[part_rows, part_columns]
         self.things.append(thing)
         self.whole.append(int(solid.sum()))
         self.visible.append(int(solid.sum()))

@@ -6,6 +6,7 @@ draws without anti-aliasing on an oversized canvas; whoever uses the sprite shri
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -17,7 +18,8 @@ CURVE_STEPS = 10
 """Straight pieces between two points of a curve."""
 
 
-def smooth(points: Sequence[Point], steps: int = CURVE_STEPS) -> list[Point]:
+@lru_cache(maxsize=1000)
+def smooth(points: tuple[Point, ...], steps: int = CURVE_STEPS) -> list[Point]:
     """A closed Catmull-Rom spline through ``points`` (uniform parametrisation), as a polygon of ``steps`` pieces each."""
     knots = np.asarray(points, dtype=np.float64)
     before, after, beyond = (np.roll(knots, shift, axis=0)[:, None] for shift in (1, -1, -2))
@@ -97,7 +99,7 @@ class Pen:
 
     def curve(self, points: Sequence[Point], fill: str | None) -> None:
         """A filled closed smooth outline through the points (Catmull-Rom)."""
-        self.polygon(smooth(points), fill)
+        self.polygon(smooth(tuple(points)), fill)
 
 
 Drawing = Callable[[Pen], None]

@@ -29,7 +29,7 @@ class Picture:
 def render(scene: Scene) -> Picture:
     """Paints the scene. A pixel belongs to the topmost thing that covers it by at least half."""
     variation = zlib.crc32(f"{scene.split} {scene.seed} {scene.backdrop}".encode())
-    canvas = backdrop(scene.backdrop, scene.height, scene.width, variation).astype(np.float32)
+    canvas = backdrop(scene.backdrop, scene.height, scene.width, variation)
     owner = np.full((scene.height, scene.width), -1, dtype=np.int16)
     for index, thing in enumerate(scene.things):
         stamp = sprite(thing)
@@ -45,4 +45,4 @@ def render(scene: Scene) -> Picture:
         spot += stamp.paint[part]
         owner[here][stamp.solid[part]] = index
     masks = owner[None] == np.arange(len(scene.things), dtype=np.int16)[:, None, None]
-    return Picture((canvas + 0.5).clip(0, 255).astype(np.uint8), masks)
+    return Picture(np.rint(canvas, out=canvas).clip(0, 255, out=canvas).astype(np.uint8), masks)

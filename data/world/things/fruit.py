@@ -41,15 +41,15 @@ def banana_single(pen: Pen) -> None:
 
 
 def banana_bunch(pen: Pen) -> None:
-    for shift, fill in ((0.0, "dark"), (0.12, "body"), (0.25, "body")):
-        pen.curve(
-            [(0.6, 0.08), (0.7, 0.12), (0.58 + shift * 1.2, 0.42), (0.48 + shift * 1.4, 0.7), (0.32 + shift * 1.6, 0.93)]
-            + [(0.16 + shift * 1.5, 0.95), (0.08 + shift * 1.2, 0.86), (0.18 + shift, 0.62), (0.36 + shift * 0.7, 0.3)],
-            fill,
-        )
-    pen.line([(0.58, 0.26), (0.46, 0.62), (0.33, 0.85)], 0.03, "dark")
-    pen.line([(0.66, 0.26), (0.62, 0.62), (0.53, 0.86)], 0.03, "dark")
-    pen.polygon([(0.54, 0.02), (0.74, 0.02), (0.76, 0.16), (0.54, 0.16)], "wood")
+    fingers = (
+        [(0.3, 0.1), (0.44, 0.12), (0.62, 0.26), (0.82, 0.32), (0.99, 0.28), (0.99, 0.38), (0.82, 0.5), (0.56, 0.47), (0.34, 0.3)],
+        [(0.24, 0.12), (0.4, 0.14), (0.5, 0.36), (0.66, 0.54), (0.9, 0.66), (0.88, 0.76), (0.66, 0.76), (0.42, 0.62), (0.26, 0.38)],
+        [(0.16, 0.12), (0.32, 0.12), (0.32, 0.4), (0.4, 0.66), (0.6, 0.88), (0.54, 0.97), (0.34, 0.9), (0.16, 0.68), (0.1, 0.38)],
+    )
+    for finger in fingers:
+        pen.curve(finger, "body")
+        pen.line(finger[5:], 0.03, "dark")
+    pen.polygon([(0.14, 0.02), (0.32, 0.0), (0.42, 0.15), (0.14, 0.18)], "wood")
 
 
 def pear_whole(pen: Pen) -> None:
@@ -114,11 +114,9 @@ def _crown(pen: Pen, bottom: float, spikes: tuple[tuple[float, float], ...], wid
 def pineapple_oval(pen: Pen) -> None:
     _crown(pen, 0.38, ((0.24, 0.12), (0.37, 0.02), (0.5, 0.0), (0.63, 0.02), (0.76, 0.12)), 0.11)
     pen.ellipse(0.2, 0.3, 0.8, 0.99, "body")
-    for shift in (-0.34, -0.17, 0.0, 0.17, 0.34):
-        top, bottom = 0.38 + abs(shift) * 0.25, 0.91 - abs(shift) * 0.25
-        lean = 0.17 * (1 - abs(shift))
-        pen.line([(0.5 + shift * 0.75 - lean, top), (0.5 + shift * 0.75 + lean, bottom)], 0.022, "dark")
-        pen.line([(0.5 + shift * 0.75 + lean, top), (0.5 + shift * 0.75 - lean, bottom)], 0.022, "dark")
+    for side in (-1, 1):
+        for x0, y0, x1, y1 in ((0.0, 0.33, 0.26, 0.6), (-0.16, 0.38, 0.22, 0.8), (-0.25, 0.5, 0.1, 0.92), (-0.29, 0.7, -0.1, 0.92)):
+            pen.line([(0.5 + side * x0, y0), (0.5 + side * x1, y1)], 0.024, "dark")
 
 
 def pineapple_round(pen: Pen) -> None:

@@ -14,7 +14,7 @@ def key_old(pen: Pen) -> None:
 
 def key_modern(pen: Pen) -> None:
     pen.rect(0.01, 0.28, 0.42, 0.72, "body", radius=0.12)
-    pen.ellipse(0.07, 0.42, 0.21, 0.58, None)
+    pen.ellipse(0.06, 0.4, 0.24, 0.6, None)
     pen.polygon(
         [(0.38, 0.41), (0.92, 0.41), (1.0, 0.5), (0.94, 0.57), (0.88, 0.57), (0.83, 0.67), (0.77, 0.57), (0.7, 0.57)]
         + [(0.65, 0.7), (0.58, 0.57), (0.52, 0.57), (0.47, 0.66), (0.38, 0.62)],
@@ -54,7 +54,8 @@ def clock_alarm(pen: Pen) -> None:
         pen.ellipse(0.5 + side * 0.28 - 0.17, 0.02, 0.5 + side * 0.28 + 0.17, 0.34, "body")
     pen.rect(0.46, 0.03, 0.54, 0.2, "dark", radius=0.02)
     pen.ellipse(0.09, 0.12, 0.91, 0.94, "body")
-    pen.ellipse(0.24, 0.27, 0.76, 0.79, "paper")
+    pen.ellipse(0.22, 0.25, 0.78, 0.81, "dark")
+    pen.ellipse(0.25, 0.28, 0.75, 0.78, "paper")
     pen.line([(0.5, 0.36), (0.5, 0.53), (0.62, 0.6)], 0.045, "ink")
 
 
@@ -62,7 +63,8 @@ def clock_pendulum(pen: Pen) -> None:
     pen.polygon([(0.5, 0.0), (0.86, 0.16), (0.86, 0.24), (0.14, 0.24), (0.14, 0.16)], "dark")
     pen.rect(0.2, 0.2, 0.8, 0.99, "body")
     pen.rect(0.14, 0.91, 0.86, 0.99, "dark", radius=0.02)
-    pen.ellipse(0.29, 0.26, 0.71, 0.6, "paper")
+    pen.ellipse(0.27, 0.24, 0.73, 0.62, "dark")
+    pen.ellipse(0.3, 0.27, 0.7, 0.59, "paper")
     pen.line([(0.5, 0.32), (0.5, 0.44), (0.59, 0.48)], 0.045, "ink")
     pen.rect(0.36, 0.64, 0.64, 0.88, "dark", radius=0.03)
     pen.line([(0.5, 0.64), (0.5, 0.78)], 0.035, "flame")
