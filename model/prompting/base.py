@@ -1,0 +1,94 @@
+"""Prompting channels: from the language model's states to prompts for a segmenter.
+
+A paradigm is a list of channels, written in a preset. A channel is one file of this package, found by its name: it holds
+a frozen dataclass ``Options`` (its settings, typed) and a class ``Channel(ChannelBase)``.
+"""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from data.geometry import Frame
+
+
+@dataclass(frozen=True)
+class SegPrompts:
+    """Prompts for S masks of one image. Each part is optional; :meth:`merge` joins what several channels give.
+
+    Attributes:
+        embeddings: ``(S, K, C)`` float, appended last to the segmenter's sparse prompts.
+        points: ``(S, P, 2)`` float32, XY, original pixels (an integer is a pixel's centre).
+        labels: ``(S, P)`` int64: 1 inside, 0 outside, -1 no point.
+        mask: ``(S, 1, Hm, Wm)`` float, in the segmenter's mask-prompt frame (padding included). From the mask channel:
+            the similarity map in [0, 1], padded with 0. From an earlier mask: the segmenter's own low-resolution logits.
+        boxes: ``(S, 4)`` float32, XYXY, original pixels.
+    """
+
+    embeddings: torch.Tensor | None = None
+    points: torch.Tensor | None = None
+    labels: torch.Tensor | None = None
+    mask: torch.Tensor | None = None
+    boxes: torch.Tensor | None = None
+
+    def merge(self, other: "SegPrompts") -> "SegPrompts":
+        """Join two sets of prompts for the same S masks.
+
+        Embeddings and points are concatenated; a mask or boxes given by both is an error.
+
+        Raises:
+            ValueError: both give a mask, or both give boxes.
+        """
+        joined: dict[str, torch.Tensor | None] = {}
+        for field in fields(self):
+            mine, theirs = getattr(self, field.name), getattr(other, field.name)
+            if mine is None or theirs is None:
+                joined[field.name] = theirs if mine is None else mine
+            elif field.name in ("mask", "boxes"):
+                raise ValueError(f"two channels give a {field.name} prompt for the same <SEG>: keep one of them")
+            else:
+                joined[field.name] = torch.cat([mine, theirs], dim=1)
+        return replace(self, **joined)
+
+    def select(self, index: torch.Tensor) -> "SegPrompts":
+        """The prompts of the masks in ``index`` (bool or int64) alone."""
+        return SegPrompts(**{f.name: None if (t := getattr(self, f.name)) is None else t[index] for f in fields(self)})
+
+    def corrected(self, points: torch.Tensor, labels: torch.Tensor, low: torch.Tensor) -> "SegPrompts":
+        """The same prompts with clicks added and an earlier mask in place of the mask prompt.
+
+        Args:
+            points: ``(S, P, 2)`` float32, XY, original pixels.
+            labels: ``(S, P)`` int64 in {1, 0}.
+            low: ``(S, 1, Hm, Wm)`` float, the earlier mask's low-resolution logits.
+        """
+        return replace(self, mask=None).merge(SegPrompts(points=points, labels=labels, mask=low))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the channels work from, for S marks of one image.
+
+    Attributes:
+        states: ``(S, D)`` float, the state of each mark at the layer that speaks.
+        maps: ``(S, h, w)`` float in [0, 1], its min-max similarity to the image tokens (0 outside the valid region).
+        frame: original pixels -> patch grid.
+        mask_frame: original pixels -> the segmenter's mask-prompt frame.
+    """
+
+    states: torch.Tensor
+    maps: torch.Tensor
+    frame: Frame
+    mask_frame: Frame
+
+
+class ChannelBase(nn.Module):
+    """One way to prompt. ``state_size`` is D of the language model, ``prompt_size`` is C of the segmenter."""
+
+    def __init__(self, options: Any, state_size: int, prompt_size: int) -> None:
+        super().__init__()
+        self.options = options
+
+    def forward(self, evidence: Evidence) -> SegPrompts:
+        raise TypeError(f"{type(self).__module__} does not define forward")
