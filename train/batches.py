@@ -1,0 +1,113 @@
+"""From samples to tensors: what a training step is fed. The heavy part runs in data workers, one image at a time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from data import masks
+from data.sample import Sample
+from model.backbones.base import ChatBatch, Encoded
+
+Turns = Sequence[tuple[str, str | None]]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image with its conversations, ready to be packed.
+
+    Attributes:
+        mllm: ``(3, Hb, Wb)`` uint8, prepared for the backbone.
+        sam: ``(3, S, S)`` uint8, prepared for the segmenter.
+        size: original ``(H, W)``.
+        chats: the conversations as tokens.
+        masks: ``(M, H, W)`` bool, the truth at every mark of all conversations in order; all False where absent.
+    """
+
+    mllm: torch.Tensor
+    sam: torch.Tensor
+    size: tuple[int, int]
+    chats: tuple[Encoded, ...]
+    masks: torch.Tensor
+
+
+@dataclass(frozen=True)
+class GroundingBatch:
+    """B images. ``masks[b]`` is ``(M_b, H_b, W_b)`` bool in the order of the marks of ``chat.ids[b]``."""
+
+    chat: ChatBatch
+    sam: torch.Tensor
+    masks: list[torch.Tensor]
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "GroundingBatch":
+        """The batch on another device."""
+        return moved(self, device, non_blocking)
+
+
+def moved(value: Any, device: torch.device | str, non_blocking: bool = False) -> Any:
+    """Every tensor inside dataclasses, lists and tuples on another device."""
+    if isinstance(value, torch.Tensor):
+        return value.to(device, non_blocking=non_blocking)
+    if is_dataclass(value) and not isinstance(value, type):
+        changed = {f.name: moved(getattr(value, f.name), device, non_blocking) for f in fields(value)}
+        return replace(value, **changed)
+    if isinstance(value, list | tuple):
+        return type(value)(moved(v, device, non_blocking) for v in value)
+    return value
+
+
+def make_item(
+    image: np.ndarray,
+    samples: Sequence[Sample],
+    encode_chat: Callable[[Turns], Encoded],
+    prepare_mllm: Callable[[np.ndarray], torch.Tensor],
+    prepare_sam: Callable[[np.ndarray], torch.Tensor],
+) -> Item:
+    """Samples that share one image -> an :class:`Item`."""
+    size = (image.shape[0], image.shape[1])
+    chats = tuple(encode_chat([(turn.question, turn.answer) for turn in sample.turns]) for sample in samples)
+    truth = [target.rle for sample in samples for turn in sample.turns for target in turn.targets]
+    stack = np.zeros((len(truth), *size), dtype=bool)
+    for row, rle in zip(stack, truth, strict=True):
+        if rle is not None:
+            row[:] = masks.decode(rle)
+    return Item(prepare_mllm(image), prepare_sam(image), size, chats, torch.from_numpy(stack))
+
+
+def collate(items: Sequence[Item], pad: int) -> GroundingBatch:
+    """Pack the conversations of each image behind its one prefix and right-pad the rows with the id ``pad``."""
+    rows = [_pack(item.chats) for item in items]
+    length = max(len(row[0]) for row in rows)
+
+    def padded(column: int, value: int) -> torch.Tensor:
+        out = torch.full((len(rows), length), value, dtype=torch.int64)
+        for line, row in zip(out, rows, strict=True):
+            line[: len(row[column])] = row[column]
+        return out
+
+    chat = ChatBatch(
+        prepared=torch.stack([item.mllm for item in items]),
+        sizes=[item.size for item in items],
+        ids=padded(0, pad),
+        labels=padded(1, -100),
+        positions=padded(2, 0),
+        block=padded(3, -1),
+    )
+    return GroundingBatch(chat, torch.stack([item.sam for item in items]), [item.masks for item in items])
+
+
+def _pack(chats: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Ids, labels, positions and blocks of one row; a later conversation's first token follows the prefix."""
+    prefix = chats[0].prefix
+    ids, labels = [chats[0].ids[:prefix]], [chats[0].labels[:prefix]]
+    positions, block = [torch.arange(prefix)], [torch.zeros(prefix, dtype=torch.int64)]
+    for number, chat in enumerate(chats, start=1):
+        if chat.prefix != prefix:
+            raise ValueError("conversations packed together must begin with the same image prefix")
+        ids.append(chat.ids[prefix:])
+        labels.append(chat.labels[prefix:])
+        positions.append(torch.arange(prefix, len(chat.ids)))
+        block.append(torch.full((len(chat.ids) - prefix,), number))
+    return torch.cat(ids), torch.cat(labels), torch.cat(positions), torch.cat(block)

@@ -1,0 +1,151 @@
+"""The whole path: words by cross entropy, the similarity map, and the masks that the segmenter draws from it.
+
+Design, section 4, "Supervised loss". The same objective serves pretraining (dense: everything in the scene is asked
+for) and instruction tuning; the recipes differ.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.utils.data import Dataset
+
+from data.world.world import World
+from model import losses
+from model.grounding import GroundingModel
+from model.prompting.base import SegPrompts
+from model.segmenters.base import Features
+from model.tracing import Trace
+from train import clicks
+from train.batches import GroundingBatch, Item, collate as pack, make_item
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings.
+
+    Attributes:
+        conversations: packed behind each image.
+        dense: share of the images with one conversation that names everything.
+        masks: marks of an image whose mask is decoded (drawn at random; the map is supervised at every mark).
+        corrected: share of the images whose decoded masks get one corrective click and a second pass, so that the
+            decoder keeps what the segmenter learned about clicks.
+        ce, bce, dice, iou: weights of the losses; the map's BCE and Dice have the same as the mask's.
+        mark: weight of a mark's cross entropy relative to a word's.
+    """
+
+    conversations: int = 8
+    dense: float = 0.5
+    masks: int = 2
+    corrected: float = 0.25
+    ce: float = 1.0
+    bce: float = 2.0
+    dice: float = 0.5
+    iou: float = 0.1
+    mark: float = 2.0
+
+
+class Conversations(Dataset[Item]):
+    """Scenes of the world with several independent conversations each."""
+
+    def __init__(self, model: GroundingModel, options: Options, first: int, count: int, split: str = "train") -> None:
+        self.world = World(split, count, start=first)
+        self.backbone, self.prepare_sam, self.options = model.backbone, model.segmenter.prepare, options
+
+    def __len__(self) -> int:
+        return len(self.world)
+
+    def __getitem__(self, index: int) -> Item:
+        period = max(1, round(1 / self.options.dense)) if self.options.dense > 0 else 0
+        dense = period > 0 and index % period == 0
+        image, samples = self.world.pack(index, self.options.conversations, dense)
+        return make_item(image, samples, self.backbone.encode_chat, self.backbone.prepare, self.prepare_sam)
+
+
+dataset = Conversations
+
+
+def collate(model: GroundingModel, items: Sequence[Item]) -> GroundingBatch:
+    """Pack the conversations of each image into one row."""
+    return pack(items, model.backbone.pad_id)
+
+
+class Objective(nn.Module):
+    """Named losses on a :class:`~train.batches.GroundingBatch`; ``marked`` is the share of marks chosen rightly and
+    ``mask_iou`` the mean IoU of the decoded masks, both teacher-forced."""
+
+    def __init__(self, model: GroundingModel, options: Options) -> None:
+        super().__init__()
+        self.model, self.options = model, options
+
+    def forward(self, batch: GroundingBatch) -> dict[str, torch.Tensor]:
+        out = self.model.backbone(batch.chat)
+        ce, marked = self._words(out.logits, out.targets)
+        with torch.no_grad():
+            features = self.model.segmenter.encode(batch.sam, batch.chat.sizes)
+        rows = [self._image(*row) for row in zip(out.traces, features, batch.masks, strict=True)]
+        scores = {name: _mean([r[name] for r in rows], ce) for name in ("map_bce", "map_dice", "bce", "dice", "iou")}
+        o = self.options
+        loss = o.ce * ce + o.bce * (scores["map_bce"] + scores["bce"]) + o.dice * (scores["map_dice"] + scores["dice"])
+        loss = loss + o.iou * scores["iou"]
+        watched = {"marked": marked, "mask_iou": _mean([r["mask_iou"] for r in rows], ce)}
+        return {"loss": loss, "ce": ce, **scores, **{k: v.detach() for k, v in watched.items()}}
+
+    def _words(self, logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weighted cross entropy, and the share of marks told rightly from the other mark."""
+        marks = torch.tensor(self.model.backbone.mark_ids, device=targets.device)  # <SEG>, <REJ>
+        is_mark = torch.isin(targets, marks)
+        weight = torch.where(is_mark, self.options.mark, 1.0)
+        each = functional.cross_entropy(logits.float(), targets, reduction="none")
+        ce = (weight * each).sum() / weight.sum()
+        pair = logits[is_mark][:, marks].argmax(dim=-1)
+        return ce, (marks[pair] == targets[is_mark]).float().mean()
+
+    def _image(self, trace: Trace, features: Features, truth: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Losses of one image's marks, each ``(n,)``: absent targets carry none.
+
+        An image without any mark to draw still decodes one, at weight 0: a process without masks must take part in the
+        collectives of the others.
+        """
+        present = truth.flatten(1).any(dim=1).nonzero()[:, 0]
+        weight = 1.0 if len(present) else 0.0
+        if not len(present):
+            present = torch.zeros(min(1, len(trace)), dtype=torch.int64, device=truth.device)
+        size = (truth.shape[1], truth.shape[2])
+        maps = self.model.ground(trace, size, keep=present)
+        goal = losses.map_target(truth[present], trace.frame)
+        valid = trace.frame.valid_mask().to(truth.device)
+        map_bce, map_dice = losses.map_losses(maps.maps, goal, valid, self.model.config.map_scale)
+        chosen = torch.randperm(len(present), device=truth.device)[: self.options.masks]
+        drawn = self._masks(maps.prompts.select(chosen), features, truth[present[chosen]])
+        scores = {"map_bce": map_bce, "map_dice": map_dice, **drawn}
+        return {name: value * weight if weight == 0 else value for name, value in scores.items()}
+
+    def _masks(self, prompts: SegPrompts, features: Features, truth: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Decode, score, and now and then correct by a click and decode again."""
+        segmenter = self.model.segmenter
+        masks = segmenter.decode(features, prompts)
+        logits = segmenter.upscale(masks.low, features)[:, 0]
+        bce, dice = losses.mask_losses(logits, truth)
+        scores = {
+            "bce": bce,
+            "dice": dice,
+            "iou": losses.iou_loss(masks.iou[:, 0], logits, truth)[None],
+            "mask_iou": losses.true_iou(logits, truth),
+        }
+        if float(torch.rand(())) < self.options.corrected:
+            points, labels = clicks.corrective(logits.detach() > 0, truth)
+            again = prompts.corrected(points, labels, masks.low.detach())
+            logits = segmenter.upscale(segmenter.decode(features, again).low, features)[:, 0]
+            second_bce, second_dice = losses.mask_losses(logits, truth)
+            scores["bce"] = torch.cat([bce, second_bce])
+            scores["dice"] = torch.cat([dice, second_dice])
+        return scores
+
+
+def _mean(values: list[torch.Tensor], like: torch.Tensor) -> torch.Tensor:
+    """Mean over the joined values; 0 where there are none."""
+    joined = torch.cat([v.reshape(-1) for v in values]) if values else like.new_zeros(0)
+    return joined.mean() if len(joined) else like.new_zeros(())

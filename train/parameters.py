@@ -1,0 +1,59 @@
+"""Which parameters learn, and how fast: regular expressions over their names."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+
+def select(model: nn.Module, rates: Mapping[str, float]) -> dict[str, str]:
+    """Freeze what no expression matches.
+
+    Args:
+        model: its parameters' ``requires_grad`` is set.
+        rates: expression -> learning rate; the first one that is found in a name decides.
+
+    Returns:
+        Name of each trained parameter -> the expression that chose it.
+
+    Raises:
+        ValueError: an expression is not one, or matches nothing.
+    """
+    try:
+        compiled = {text: re.compile(text) for text in rates}
+    except re.error as error:
+        raise ValueError(f"train: {error.pattern!r} is not a regular expression ({error})") from error
+    chosen: dict[str, str] = {}
+    for name, parameter in model.named_parameters():
+        match = next((text for text, pattern in compiled.items() if pattern.search(name)), None)
+        parameter.requires_grad_(match is not None)
+        if match is not None:
+            chosen[name] = match
+    for text in rates:
+        if text not in chosen.values():
+            raise ValueError(f"train: {text!r} matches no parameter, or only such as an earlier expression took")
+    return chosen
+
+
+def groups(model: nn.Module, rates: Mapping[str, float], weight_decay: float) -> list[dict[str, Any]]:
+    """Optimizer groups: one learning rate for each expression; vectors (norms, biases) do not decay."""
+    chosen = select(model, rates)
+    made: dict[tuple[str, bool], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if name in chosen:
+            made.setdefault((chosen[name], parameter.ndim > 1), []).append(parameter)
+    return [
+        {"params": parameters, "lr": rates[text], "weight_decay": weight_decay if decays else 0.0}
+        for (text, decays), parameters in made.items()
+    ]
+
+
+def counts(model: nn.Module) -> dict[str, tuple[int, int]]:
+    """By part (the first two names of a parameter's path): how many numbers learn, of how many."""
+    made: dict[str, tuple[int, int]] = {}
+    for name, parameter in model.named_parameters():
+        part = ".".join(name.split(".")[:2])
+        learn, total = made.get(part, (0, 0))
+        made[part] = (learn + parameter.numel() * parameter.requires_grad, total + parameter.numel())
+    return made
