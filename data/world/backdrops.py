@@ -202,4 +202,4 @@ def backdrop(name: str, height: int, width: int, variation: int) -> NDArray[np.f
         base = base[:, ::-1]
     tint = [(variation >> shift) % 13 - 6 for shift in (1, 5, 9)]
     lift = (variation >> 13) % 17 - 8
-    return base + np.asarray([t + lift for t in tint], dtype=np.float32)
+    return np.add(base, [t + lift for t in tint], dtype=np.float32)

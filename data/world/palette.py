@@ -63,7 +63,7 @@ class Inks:
 
 
 def jittered(colour: str, step: int) -> Rgb:
-    """A named colour slightly brighter or darker; ``step`` 0 .. JITTER_STEPS - 1, the middle one is the plain colour."""
+    """A named colour slightly brighter or darker; ``step`` 0 .. JITTER_STEPS - 1, the middle one plain."""
     base = COLOURS[colour]
     lift = (step - JITTER_STEPS // 2) / (JITTER_STEPS // 2)
     if lift >= 0:

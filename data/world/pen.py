@@ -1,7 +1,7 @@
 """A small drawing pen in the unit square, on top of Pillow.
 
-Coordinates and widths are fractions of the square's side: x to the right, y down, (0, 0) top left. A fill is the name of
-a role (:meth:`data.world.palette.Inks.paint`), or None, which erases to transparent (the hole of a handle). The pen
+Coordinates and widths are fractions of the square's side: x to the right, y down, (0, 0) top left. A fill is the name
+of a role (:meth:`data.world.palette.Inks.paint`), or None, which erases to transparent (the hole of a handle). The pen
 draws without anti-aliasing on an oversized canvas; whoever uses the sprite shrinks it.
 """
 
@@ -20,7 +20,7 @@ CURVE_STEPS = 10
 
 @lru_cache(maxsize=1000)
 def smooth(points: tuple[Point, ...], steps: int = CURVE_STEPS) -> list[Point]:
-    """A closed Catmull-Rom spline through ``points`` (uniform parametrisation), as a polygon of ``steps`` pieces each."""
+    """A closed uniform Catmull-Rom spline through ``points``, as a polygon of ``steps`` pieces between two points."""
     knots = np.asarray(points, dtype=np.float64)
     before, after, beyond = (np.roll(knots, shift, axis=0)[:, None] for shift in (1, -1, -2))
     here = knots[:, None]

@@ -66,10 +66,10 @@ def _sprite(kind: str, drawing: int, colour: str, step: int, extent: float, angl
     if angle:
         canvas = canvas.rotate(angle, expand=True)
     left, top = -canvas.width / shrink / 2 - PAD, -canvas.height / shrink / 2 - PAD
-    small = np.asarray(canvas.convert("RGBa").reduce(shrink), dtype=np.float32)
-    small = np.pad(small, ((PAD, PAD), (PAD, PAD), (0, 0)))
-    inner = small[..., 3] / 255
-    rim = _grown(inner) * OUTLINE * (1 - inner)
+    raw = np.asarray(canvas.convert("RGBa").reduce(shrink), dtype=np.float32)
+    small = np.pad(raw, ((PAD, PAD), (PAD, PAD), (0, 0)))
+    inner = small[..., 3] / np.float32(255)
+    rim = _grown(inner) * np.float32(OUTLINE) * (1 - inner)
     alpha = inner + rim
     paint = small[..., :3] + rim[..., None] * np.asarray(shades.outline, dtype=np.float32)
     solid = alpha >= 0.5
@@ -94,4 +94,4 @@ def _shadow(alpha: NDArray[np.float32]) -> NDArray[np.float32]:
     moved = np.zeros(alpha.shape, dtype=np.uint8)
     moved[down:, across:] = alpha[:-down, :-across] * 255
     blurred = Image.fromarray(moved).filter(ImageFilter.BoxBlur(2))
-    return np.asarray(blurred, dtype=np.float32) / 255
+    return np.asarray(blurred, dtype=np.float32) / np.float32(255)

@@ -17,8 +17,8 @@ def _drawings() -> dict[str, dict[str, tuple[Drawing, ...]]]:
 
 _BY_FAMILY = _drawings()
 
-FAMILIES: dict[str, tuple[str, ...]] = {family: tuple(kinds) for family, kinds in _BY_FAMILY.items()}
-"""family -> its kinds."""
+FAMILIES: dict[str, tuple[str, ...]] = {family: tuple(sorted(kinds)) for family, kinds in _BY_FAMILY.items()}
+"""family -> its kinds, both in alphabetical order."""
 
 KINDS: tuple[str, ...] = tuple(kind for kinds in FAMILIES.values() for kind in kinds)
 
