@@ -82,4 +82,4 @@ def inks(colour: str, step: int = JITTER_STEPS // 2) -> Inks:
     body = jittered(colour, step)
     if colour == "white":
         return Inks(body, (255, 255, 255), _mix(body, (120, 128, 146), 0.34), (104, 110, 126))
-    return Inks(body, _mix(body, (255, 255, 255), 0.34), _mix(body, (20, 14, 34), 0.28), _mix(body, (20, 14, 34), 0.62))
+    return Inks(body, _mix(body, (255, 255, 255), 0.34), _mix(body, (20, 14, 34), 0.22), _mix(body, (20, 14, 34), 0.62))

@@ -60,9 +60,11 @@ def clock_alarm(pen: Pen) -> None:
 
 
 def clock_pendulum(pen: Pen) -> None:
-    pen.polygon([(0.5, 0.0), (0.86, 0.16), (0.86, 0.24), (0.14, 0.24), (0.14, 0.16)], "dark")
+    pen.polygon([(0.5, 0.0), (0.86, 0.16), (0.86, 0.24), (0.14, 0.24), (0.14, 0.16)], "body")
     pen.rect(0.2, 0.2, 0.8, 0.99, "body")
-    pen.rect(0.14, 0.91, 0.86, 0.99, "dark", radius=0.02)
+    pen.rect(0.14, 0.9, 0.86, 0.99, "body", radius=0.02)
+    pen.line([(0.22, 0.22), (0.78, 0.22)], 0.035, "dark")
+    pen.line([(0.22, 0.9), (0.78, 0.9)], 0.035, "dark")
     pen.ellipse(0.27, 0.24, 0.73, 0.62, "dark")
     pen.ellipse(0.3, 0.27, 0.7, 0.59, "paper")
     pen.line([(0.5, 0.32), (0.5, 0.44), (0.59, 0.48)], 0.045, "ink")
