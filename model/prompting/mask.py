@@ -1,0 +1,18 @@
+"""Mask as Prompt: the similarity map itself is the dense prompt (UGround, section "Mask as Prompt")."""
+
+from dataclasses import dataclass
+
+from model.prompting.base import ChannelBase, Evidence, SegPrompts
+
+
+@dataclass(frozen=True)
+class Options:
+    """Nothing to set."""
+
+
+class Channel(ChannelBase):
+    """The map in [0, 1], bilinearly resized to the segmenter's mask-prompt frame, 0 in its padding."""
+
+    def forward(self, evidence: Evidence) -> SegPrompts:
+        """``(S, 1, Hm, Wm)``."""
+        return SegPrompts(mask=evidence.frame.resample(evidence.maps, evidence.mask_frame)[:, None])

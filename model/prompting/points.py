@@ -1,0 +1,113 @@
+"""Similarity as Points: the map's peaks and valleys are clicks (READ, Qian et al. 2024, "Similarity as Points")."""
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+from data.geometry import Frame
+from model.prompting.base import ChannelBase, Evidence, SegPrompts
+
+RADIUS = 3  # of the window around a point, pixels; equals the full grid within 5e-7 px (design, section 4)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings.
+
+    Attributes:
+        factor: the map is averaged over factor x factor cells first.
+        positive, negative: cells at or above / at or below become points inside / outside; between them, no point.
+        keep: points kept for each mask; padded with label -1.
+    """
+
+    factor: int = 2
+    positive: float = 0.8
+    negative: float = 0.2
+    keep: int = 30
+
+
+class Channel(ChannelBase):
+    """Labelled points for all masks at once, differentiable with respect to the map."""
+
+    options: Options
+
+    def forward(self, evidence: Evidence) -> SegPrompts:
+        """Points ``(S, keep, 2)`` in original pixels and their labels ``(S, keep)``."""
+        factor = self.options.factor
+        maps, frame = evidence.maps, evidence.frame
+        valid = frame.valid_mask().to(maps.device)
+        coarse, coarse_frame = maps, frame
+        if factor > 1 and min(maps.shape[-2:]) >= factor:
+            share = functional.avg_pool2d(valid[None].float(), factor)[0]
+            coarse = functional.avg_pool2d(maps, factor) / share.clamp(min=1e-6)
+            height, width = (side // factor * factor for side in maps.shape[-2:])
+            cut = Frame(frame.source, (height, width), frame.scale, frame.offset)
+            coarse_frame, valid = cut.scaled(height // factor, width // factor), share > 0
+            coarse = _minmax(coarse, valid)
+        index, labels = select(coarse, valid, self.options)
+        width = coarse.shape[-1]
+        cells = torch.stack([index % width, index // width], dim=-1).float()
+        points = refine(coarse_frame.points_back(cells), maps, frame)
+        return SegPrompts(points=points, labels=labels)
+
+
+def select(maps: torch.Tensor, valid: torch.Tensor, options: Options) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which cells become points: positives by falling score, negatives by rising score, then neutrals; ties by index.
+
+    Args:
+        maps: ``(S, h, w)`` in [0, 1].
+        valid: ``(h, w)`` bool; other cells never count.
+
+    Returns:
+        Cell indices ``(S, keep)`` int64 and labels ``(S, keep)`` int64 in {1, 0, -1}.
+    """
+    scores = maps.detach().flatten(1).float()
+    inside = valid.flatten()[None]
+    flat = scores.masked_fill(~inside, 0).amax(dim=1, keepdim=True) <= 0  # a flat map says nothing
+    positive = (scores >= options.positive) & inside & ~flat
+    negative = (scores <= options.negative) & inside & ~flat & ~positive
+    rank = torch.where(positive, 1 - scores, torch.where(negative, 2 + scores, torch.full_like(scores, 4.0)))
+    order = rank.sort(dim=1, stable=True)
+    labels = torch.where(order.values < 2, 1, torch.where(order.values < 4, 0, -1))
+    index, labels = order.indices[:, : options.keep], labels[:, : options.keep]
+    short = options.keep - index.shape[1]
+    return functional.pad(index, (0, short)), functional.pad(labels, (0, short), value=-1)
+
+
+def refine(points: torch.Tensor, maps: torch.Tensor, frame: Frame) -> torch.Tensor:
+    """Discrete to continuous: each point moves to the expectation of the pixel grid under
+    ``exp(-|g - p|^2) * softmax(map)``, over a window clipped at the image's edge.
+
+    Args:
+        points: ``(S, P, 2)`` float, XY, original pixels.
+        maps: ``(S, h, w)`` in [0, 1], over the patch grid of ``frame``.
+
+    Returns:
+        ``(S, P, 2)`` float32, XY, original pixels; gradients flow to ``maps``.
+    """
+    height, width = frame.source
+    most = points.new_tensor([width - 1, height - 1])
+    points = points.float().clamp(min=0).minimum(most)
+    span = torch.arange(-RADIUS, RADIUS + 1, device=points.device)
+    window = torch.stack(torch.meshgrid(span, span, indexing="xy"), dim=-1).flatten(0, 1)  # (K, 2)
+    pixels = points.round()[:, :, None] + window  # (S, P, K, 2)
+    inside = ((pixels >= 0) & (pixels <= most)).all(dim=-1)
+    weight = torch.exp(-((pixels - points[:, :, None]) ** 2).sum(dim=-1) + _read(maps, frame, pixels)) * inside
+    weight = weight / weight.sum(dim=-1, keepdim=True)
+    return (weight[..., None] * pixels).sum(dim=2)
+
+
+def _read(maps: torch.Tensor, frame: Frame, pixels: torch.Tensor) -> torch.Tensor:
+    """The maps, bilinearly, at original pixels ``(S, P, K, 2)`` -> ``(S, P, K)``; edges of the valid part hold on."""
+    left, top, right, bottom = frame.window
+    shown = maps[:, None, top:bottom, left:right].float()
+    cells = frame.points(pixels) - pixels.new_tensor([left, top])
+    grid = (cells + 0.5) / pixels.new_tensor([right - left, bottom - top]) * 2 - 1
+    return functional.grid_sample(shown, grid, mode="bilinear", padding_mode="border", align_corners=False)[:, 0]
+
+
+def _minmax(maps: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+    low = maps.masked_fill(~valid, float("inf")).flatten(1).amin(dim=1)[:, None, None]
+    high = maps.masked_fill(~valid, float("-inf")).flatten(1).amax(dim=1)[:, None, None]
+    return (maps - low) / (high - low + 1e-6) * valid
