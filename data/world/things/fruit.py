@@ -40,25 +40,20 @@ def banana_single(pen: Pen) -> None:
     pen.line([(0.18, 0.2), (0.24, 0.44), (0.44, 0.65), (0.7, 0.72), (0.88, 0.66)], 0.035, "dark")
 
 
-def banana_bunch(pen: Pen) -> None:
-    fingers = (
-        (
-            [(0.3, 0.1), (0.44, 0.12), (0.62, 0.26), (0.82, 0.32), (0.99, 0.28)],
-            [(0.99, 0.38), (0.82, 0.5), (0.56, 0.47), (0.34, 0.3)],
-        ),
-        (
-            [(0.24, 0.12), (0.4, 0.14), (0.5, 0.36), (0.66, 0.54), (0.9, 0.66)],
-            [(0.88, 0.76), (0.66, 0.76), (0.42, 0.62), (0.26, 0.38)],
-        ),
-        (
-            [(0.16, 0.12), (0.32, 0.12), (0.32, 0.4), (0.4, 0.66), (0.6, 0.88)],
-            [(0.54, 0.97), (0.34, 0.9), (0.16, 0.68), (0.1, 0.38)],
-        ),
+def banana_peeled(pen: Pen) -> None:
+    pen.curve(
+        [(0.52, 0.01), (0.61, 0.1), (0.63, 0.36), (0.62, 0.58), (0.38, 0.58), (0.37, 0.36), (0.42, 0.12)], "cream"
     )
-    for upper, lower in fingers:
-        pen.curve([*upper, *lower], "body")
-        pen.line(lower, 0.03, "dark")
-    pen.polygon([(0.14, 0.02), (0.32, 0.0), (0.42, 0.15), (0.14, 0.18)], "wood")
+    pen.curve(
+        [(0.32, 0.5), (0.5, 0.54), (0.68, 0.5), (0.71, 0.68), (0.63, 0.88), (0.5, 0.96), (0.37, 0.88), (0.29, 0.68)],
+        "body",
+    )
+    for side in (-1, 1):
+        flap = [(0.1, 0.52), (0.2, 0.42), (0.34, 0.43), (0.44, 0.58), (0.43, 0.8), (0.32, 0.66), (0.18, 0.68)]
+        pen.curve([(0.5 + side * x, y) for x, y in flap], "body")
+        pen.line([(0.5 + side * 0.25, 0.48), (0.5 + side * 0.36, 0.58)], 0.03, "light")
+    pen.line([(0.5, 0.6), (0.5, 0.86)], 0.035, "dark")
+    pen.polygon([(0.41, 0.9), (0.58, 0.9), (0.56, 1.0), (0.43, 1.0)], "wood")
 
 
 def pear_whole(pen: Pen) -> None:
@@ -142,7 +137,7 @@ def pineapple_round(pen: Pen) -> None:
 
 DRAWINGS: dict[str, tuple[Drawing, ...]] = {
     "apple": (apple_whole, apple_bitten),
-    "banana": (banana_single, banana_bunch),
+    "banana": (banana_single, banana_peeled),
     "pear": (pear_whole, pear_leafy),
     "strawberry": (strawberry_heart, strawberry_long),
     "pineapple": (pineapple_oval, pineapple_round),
