@@ -4,14 +4,16 @@ from data.world.pen import Drawing, Pen
 
 
 def chair_kitchen(pen: Pen) -> None:
-    pen.rect(0.2, 0.02, 0.32, 0.98, "body", radius=0.03)
-    pen.line([(0.42, 0.56), (0.42, 0.86)], 0.08, "dark")
-    pen.rect(0.72, 0.52, 0.84, 0.98, "body", radius=0.03)
-    pen.line([(0.6, 0.56), (0.6, 0.86)], 0.08, "dark")
-    pen.polygon([(0.2, 0.48), (0.76, 0.48), (0.88, 0.6), (0.2, 0.6)], "body")
-    pen.polygon([(0.3, 0.48), (0.74, 0.48), (0.8, 0.54), (0.3, 0.54)], "light")
-    pen.line([(0.3, 0.76), (0.74, 0.76)], 0.06, "dark")
-    pen.polygon([(0.2, 0.04), (0.4, 0.1), (0.4, 0.38), (0.2, 0.34)], "body")
+    pen.rect(0.26, 0.6, 0.34, 0.86, "dark")
+    pen.rect(0.66, 0.6, 0.74, 0.86, "dark")
+    for x in (0.22, 0.69):
+        pen.rect(x, 0.02, x + 0.09, 0.56, "body", radius=0.03)
+    pen.rect(0.22, 0.06, 0.78, 0.18, "body", radius=0.03)
+    pen.rect(0.22, 0.26, 0.78, 0.36, "body", radius=0.03)
+    pen.polygon([(0.24, 0.48), (0.76, 0.48), (0.86, 0.62), (0.14, 0.62)], "light")
+    pen.rect(0.14, 0.61, 0.86, 0.7, "body", radius=0.02)
+    for x in (0.15, 0.75):
+        pen.rect(x, 0.66, x + 0.1, 0.99, "body", radius=0.02)
 
 
 def chair_office(pen: Pen) -> None:
@@ -28,13 +30,13 @@ def chair_office(pen: Pen) -> None:
 
 
 def table_plain(pen: Pen) -> None:
-    for x in (0.26, 0.66):
-        pen.rect(x, 0.36, x + 0.08, 0.74, "dark")
+    for x in (0.23, 0.69):
+        pen.rect(x, 0.4, x + 0.08, 0.76, "dark")
+    pen.rect(0.08, 0.44, 0.92, 0.56, "dark")
     for x in (0.05, 0.84):
         pen.rect(x, 0.4, x + 0.11, 0.9, "body", radius=0.02)
     pen.polygon([(0.16, 0.18), (0.84, 0.18), (1.0, 0.4), (0.0, 0.4)], "light")
     pen.rect(0.0, 0.39, 1.0, 0.49, "body")
-    pen.line([(0.1, 0.54), (0.9, 0.54)], 0.05, "dark")
 
 
 def table_round(pen: Pen) -> None:
@@ -50,9 +52,9 @@ def table_round(pen: Pen) -> None:
 
 
 def bed_side(pen: Pen) -> None:
-    pen.rect(0.0, 0.16, 0.1, 0.86, "wood", radius=0.03)
-    pen.rect(0.9, 0.42, 1.0, 0.86, "wood", radius=0.03)
-    pen.rect(0.06, 0.66, 0.94, 0.78, "wood")
+    pen.rect(0.0, 0.16, 0.1, 0.86, "dark", radius=0.03)
+    pen.rect(0.9, 0.42, 1.0, 0.86, "dark", radius=0.03)
+    pen.rect(0.06, 0.66, 0.94, 0.78, "dark")
     pen.rect(0.09, 0.52, 0.91, 0.68, "paper", radius=0.03)
     pen.curve([(0.11, 0.52), (0.12, 0.38), (0.26, 0.34), (0.36, 0.4), (0.36, 0.53)], "paper")
     pen.curve(
@@ -65,16 +67,19 @@ def bed_side(pen: Pen) -> None:
         pen.line([(x, 0.46), (x, 0.68)], 0.03, "dark")
 
 
-def bed_above(pen: Pen) -> None:
-    pen.rect(0.13, 0.01, 0.87, 0.14, "dark", radius=0.04)
-    pen.rect(0.16, 0.08, 0.84, 0.98, "paper", radius=0.05)
-    pen.rect(0.2, 0.12, 0.48, 0.28, "cream", radius=0.05)
-    pen.rect(0.52, 0.12, 0.8, 0.28, "cream", radius=0.05)
-    pen.rect(0.13, 0.36, 0.87, 0.99, "body", radius=0.05)
-    pen.rect(0.13, 0.32, 0.87, 0.45, "light", radius=0.03)
-    for x in (0.32, 0.5, 0.68):
-        pen.line([(x, 0.5), (x, 0.92)], 0.03, "dark")
-    pen.line([(0.18, 0.7), (0.82, 0.7)], 0.03, "dark")
+def bed_bunk(pen: Pen) -> None:
+    for y in (0.2, 0.62):
+        pen.rect(0.07, y + 0.02, 0.36, y + 0.14, "paper", radius=0.05)
+        pen.curve([(0.3, y + 0.06), (0.46, y), (0.66, y), (0.9, y + 0.06), (0.9, y + 0.18), (0.3, y + 0.18)], "body")
+        pen.line([(0.36, y + 0.06), (0.36, y + 0.14)], 0.06, "light")
+        pen.rect(0.04, y + 0.13, 0.96, y + 0.24, "body")
+        pen.rect(0.04, y + 0.19, 0.96, y + 0.24, "dark")
+    for x in (0.66, 0.8):
+        pen.line([(x, 0.36), (x, 0.95)], 0.045, "wood")
+    for y in (0.5, 0.62, 0.74, 0.86):
+        pen.line([(0.66, y), (0.8, y)], 0.04, "wood")
+    for x in (0.0, 0.9):
+        pen.rect(x, 0.03, x + 0.1, 0.99, "body", radius=0.04)
 
 
 def sofa_square(pen: Pen) -> None:
@@ -129,7 +134,7 @@ def lamp_desk(pen: Pen) -> None:
 DRAWINGS: dict[str, tuple[Drawing, ...]] = {
     "chair": (chair_kitchen, chair_office),
     "table": (table_plain, table_round),
-    "bed": (bed_side, bed_above),
+    "bed": (bed_side, bed_bunk),
     "sofa": (sofa_square, sofa_curved),
     "lamp": (lamp_table, lamp_desk),
 }

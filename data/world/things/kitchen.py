@@ -73,49 +73,56 @@ def spoon_slant(pen: Pen) -> None:
 
 
 def knife_chef(pen: Pen) -> None:
+    belly = [(0.05, 0.2), (0.13, 0.36), (0.25, 0.52), (0.39, 0.64), (0.54, 0.72)]
     pen.line([(0.64, 0.64), (0.92, 0.92)], 0.13, "wood")
-    pen.polygon([(0.02, 0.02), (0.7, 0.56), (0.56, 0.7), (0.34, 0.62), (0.14, 0.38)], "body")
-    pen.polygon([(0.02, 0.02), (0.62, 0.64), (0.56, 0.7), (0.34, 0.62), (0.14, 0.38)], "light")
-    pen.line([(0.63, 0.57), (0.57, 0.63)], 0.11, "dark")
+    pen.polygon([(0.01, 0.01), (0.69, 0.57), *reversed(belly)], "body")
+    pen.polygon(
+        [(0.01, 0.01), (0.1, 0.2), (0.19, 0.34), (0.3, 0.48), (0.43, 0.59), (0.57, 0.69), *reversed(belly)], "light"
+    )
+    pen.line([(0.67, 0.59), (0.58, 0.68)], 0.08, "dark")
     pen.ellipse(0.74, 0.74, 0.79, 0.79, "cream")
     pen.ellipse(0.84, 0.84, 0.89, 0.89, "cream")
 
 
-def knife_table(pen: Pen) -> None:
-    pen.curve([(0.4, 0.56), (0.4, 0.2), (0.42, 0.04), (0.52, 0.01), (0.62, 0.14), (0.64, 0.4), (0.6, 0.57)], "body")
-    pen.line([(0.47, 0.12), (0.47, 0.5)], 0.04, "light")
-    pen.rect(0.4, 0.6, 0.6, 0.99, "body", radius=0.07)
-    pen.rect(0.36, 0.54, 0.64, 0.63, "dark", radius=0.03)
-    pen.line([(0.5, 0.72), (0.5, 0.9)], 0.05, "dark")
+def knife_steak(pen: Pen) -> None:
+    edge = [(0.48, 0.08), (0.57, 0.2), (0.62, 0.36), (0.63, 0.6)]
+    pen.rect(0.41, 0.62, 0.59, 0.99, "wood", radius=0.06)
+    pen.polygon([(0.37, 0.0), (0.42, 0.01), *edge, (0.37, 0.64)], "body")
+    pen.polygon([*edge, (0.55, 0.6), (0.54, 0.36), (0.51, 0.22)], "light")
+    pen.rect(0.34, 0.6, 0.66, 0.69, "dark", radius=0.03)
+    for y in (0.75, 0.87):
+        pen.ellipse(0.475, y, 0.525, y + 0.05, "cream")
 
 
 def bottle_wine(pen: Pen) -> None:
-    pen.rect(0.42, 0.01, 0.58, 0.12, "wood", radius=0.02)
-    pen.rect(0.41, 0.08, 0.59, 0.4, "body")
-    pen.curve(
-        [(0.41, 0.26), (0.59, 0.26), (0.62, 0.38), (0.72, 0.5), (0.72, 0.7), (0.28, 0.7), (0.28, 0.5)] + [(0.38, 0.38)],
+    pen.rect(0.43, 0.01, 0.57, 0.12, "wood", radius=0.02)
+    pen.polygon(
+        [(0.42, 0.1), (0.58, 0.1), (0.58, 0.3), (0.64, 0.38), (0.71, 0.46), (0.73, 0.54), (0.73, 0.8)]
+        + [(0.27, 0.8), (0.27, 0.54), (0.29, 0.46), (0.36, 0.38), (0.42, 0.3)],
         "body",
     )
     pen.rect(0.27, 0.5, 0.73, 0.99, "body", radius=0.06)
-    pen.rect(0.39, 0.08, 0.61, 0.15, "dark", radius=0.02)
+    pen.rect(0.39, 0.08, 0.61, 0.16, "dark", radius=0.02)
     pen.rect(0.27, 0.6, 0.73, 0.82, "paper")
     pen.line([(0.38, 0.71), (0.62, 0.71)], 0.035, "dark")
-    pen.line([(0.35, 0.5), (0.35, 0.55)], 0.05, "light")
+    pen.line([(0.38, 0.46), (0.35, 0.54)], 0.05, "light")
 
 
 def bottle_flask(pen: Pen) -> None:
-    pen.rect(0.36, 0.01, 0.64, 0.15, "dark", radius=0.04)
-    pen.rect(0.41, 0.12, 0.59, 0.26, "light")
-    pen.rect(0.22, 0.2, 0.78, 0.99, "body", radius=0.16)
-    pen.rect(0.23, 0.52, 0.77, 0.6, "dark")
-    pen.rect(0.23, 0.74, 0.77, 0.82, "dark")
-    pen.line([(0.34, 0.34), (0.34, 0.46)], 0.06, "light")
+    pen.rect(0.38, 0.01, 0.62, 0.14, "dark", radius=0.04)
+    pen.rect(0.42, 0.12, 0.58, 0.26, "light")
+    pen.rect(0.25, 0.21, 0.75, 0.99, "body", radius=0.17)
+    pen.polygon([(0.25, 0.54), (0.33, 0.57), (0.33, 0.72), (0.25, 0.75)], None)
+    pen.polygon([(0.75, 0.54), (0.67, 0.57), (0.67, 0.72), (0.75, 0.75)], None)
+    pen.rect(0.33, 0.59, 0.67, 0.62, "dark")
+    pen.rect(0.33, 0.67, 0.67, 0.7, "dark")
+    pen.line([(0.36, 0.34), (0.36, 0.46)], 0.06, "light")
 
 
 DRAWINGS: dict[str, tuple[Drawing, ...]] = {
     "cup": (cup_mug, cup_saucer),
     "pot": (pot_lidded, pot_saucepan),
     "spoon": (spoon_table, spoon_slant),
-    "knife": (knife_chef, knife_table),
+    "knife": (knife_chef, knife_steak),
     "bottle": (bottle_wine, bottle_flask),
 }

@@ -23,14 +23,14 @@ def car_sedan(pen: Pen) -> None:
 def car_beetle(pen: Pen) -> None:
     pen.pie(0.16, 0.12, 0.8, 1.0, 180, 360, "body")
     pen.curve([(0.02, 0.72), (0.06, 0.52), (0.3, 0.44), (0.7, 0.44), (0.93, 0.52), (0.99, 0.72), (0.5, 0.78)], "body")
-    pen.pie(0.25, 0.21, 0.71, 0.77, 180, 360, "glass")
-    pen.rect(0.44, 0.18, 0.5, 0.52, "body")
+    pen.pie(0.28, 0.24, 0.68, 0.72, 180, 360, "glass")
+    pen.rect(0.44, 0.2, 0.52, 0.52, "body")
     pen.pie(0.03, 0.5, 0.41, 0.92, 180, 360, "dark")
     pen.pie(0.6, 0.5, 0.98, 0.92, 180, 360, "dark")
     pen.line([(0.38, 0.72), (0.62, 0.72)], 0.06, "dark")
     pen.ellipse(0.89, 0.53, 0.98, 0.63, "lamp")
-    _wheel(pen, 0.22, 0.74, 0.14)
-    _wheel(pen, 0.79, 0.74, 0.14)
+    _wheel(pen, 0.22, 0.76, 0.12)
+    _wheel(pen, 0.79, 0.76, 0.12)
 
 
 def bus_city(pen: Pen) -> None:
