@@ -118,7 +118,7 @@ class Frame:
         part of it outside the image counting 0."""
         rows = _overlap(self.target[0], self.source[0], self.scale[1], self.offset[1]).to(maps)
         columns = _overlap(self.target[1], self.source[1], self.scale[0], self.offset[0]).to(maps)
-        return rows @ maps @ columns.T
+        return _apply(rows, maps, columns)
 
     def map_back(self, maps: torch.Tensor) -> torch.Tensor:
         """``(..., h, w)`` float in the target -> ``(..., H, W)`` over original pixels, bilinear; pixels that the target
@@ -133,7 +133,7 @@ class Frame:
             return made.reshape(*maps.shape[:-2], height, width)
         rows = _bilinear(height, self.target[0], self.scale[1], self.offset[1], top, bottom).to(maps)
         columns = _bilinear(width, self.target[1], self.scale[0], self.offset[0], left, right).to(maps)
-        return rows @ maps @ columns.T
+        return _apply(rows, maps, columns)
 
     def resample(self, maps: torch.Tensor, other: "Frame") -> torch.Tensor:
         """``(..., h, w)`` float in this frame's target -> ``other``'s target (both of one image), bilinear; 0 where
@@ -143,13 +143,18 @@ class Frame:
         ox, oy = self.offset[0] - other.offset[0] * fx, self.offset[1] - other.offset[1] * fy
         rows = _bilinear(other.target[0], self.target[0], fy, oy, top, bottom).to(maps)
         columns = _bilinear(other.target[1], self.target[1], fx, ox, left, right).to(maps)
-        return (rows @ maps @ columns.T) * other.valid_mask().to(maps)
+        return _apply(rows, maps, columns) * other.valid_mask().to(maps)
 
 
 def _like(pair: tuple[float, float], xy: Points) -> Points:
     if isinstance(xy, torch.Tensor):
         return torch.tensor(pair, dtype=xy.dtype, device=xy.device)
     return np.asarray(pair, dtype=xy.dtype)
+
+
+def _apply(rows: torch.Tensor, maps: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    with torch.autocast(maps.device.type, enabled=False):  # half precision would blur the places
+        return rows @ maps @ columns.T
 
 
 def _overlap(target: int, source: int, scale: float, offset: float) -> torch.Tensor:

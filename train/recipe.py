@@ -35,8 +35,9 @@ class Recipe:
         objective: a file of :mod:`train.objectives`.
         options: the settings of that objective, typed by its ``Options``.
         init: a preset of :mod:`model.presets`, or a Pinpoint checkpoint folder.
-        take: parts loaded over ``init``: {"segmenter": FOLDER}; parts are segmenter, backbone and channels.
-        tokenizer_texts: how many texts of the world the tokenizer is trained on when ``init`` is a preset.
+        take: parts loaded over ``init``: {"segmenter": FOLDER}; parts are segmenter, tower, backbone and channels.
+        tokenizer_texts: how many texts of the world the tokenizer is trained on when ``init`` is a preset (0: none are
+            needed, the stage reads no text).
         tokenizer_vocabulary: its size.
         out: the run's folder; the finished checkpoint is OUT/model.
         train: regular expression over parameter names -> learning rate; what none matches is frozen.

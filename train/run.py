@@ -13,6 +13,7 @@ import logging
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,6 @@ import yaml
 from transformers import TrainerCallback, set_seed
 
 from data.settings import build
-from data.world.world import World
 from model import config as model_config
 from model.grounding import GroundingModel
 from model.tokens import train_tokenizer
@@ -98,19 +98,41 @@ def train(recipe: Recipe, restart: bool = False) -> GroundingModel:
 
 
 def start(recipe: Recipe) -> GroundingModel:
-    """The model a run begins with: from a preset (with a tokenizer of its own) or a checkpoint, plus taken parts."""
+    """The model a run begins with: from a preset (with a tokenizer of its own) or a checkpoint, plus taken parts.
+
+    Raises:
+        ValueError: a part of ``take`` is unknown, or does not fit.
+    """
     if recipe.init in model_config.presets():
-        texts = World("train", recipe.tokenizer_texts).texts(recipe.tokenizer_texts)
-        tokenizer = train_tokenizer(texts, recipe.tokenizer_vocabulary)
+        tokenizer = train_tokenizer(_texts(recipe.tokenizer_texts), recipe.tokenizer_vocabulary)
         model = GroundingModel.build(model_config.preset(recipe.init), tokenizer)
     else:
         model = GroundingModel.from_pretrained(recipe.init)
     for part, folder in recipe.take.items():
-        if part not in ("segmenter", "backbone", "channels"):
-            raise ValueError(f"take: no part {part!r}; parts are segmenter, backbone and channels")
-        other = GroundingModel.from_pretrained(folder)
-        getattr(model, part).load_state_dict(getattr(other, part).state_dict())
+        try:
+            mine, theirs = _part(model, part), _part(GroundingModel.from_pretrained(folder), part)
+            mine.load_state_dict(theirs.state_dict())
+        except RuntimeError as error:
+            raise ValueError(f"take: the {part} of {folder} has another shape than that of {recipe.init}") from error
     return model
+
+
+def _texts(count: int) -> Iterator[str]:
+    from data.world.world import World
+
+    return World("train", max(1, count)).texts(count) if count else iter(())
+
+
+def _part(model: GroundingModel, name: str) -> torch.nn.Module:
+    parts = {
+        "segmenter": model.segmenter,
+        "channels": model.channels,
+        "backbone": model.backbone,
+        "tower": model.backbone.tower,
+    }
+    if name not in parts:
+        raise ValueError(f"take: no part {name!r}; there are {', '.join(parts)}")
+    return parts[name]
 
 
 def _collate(module: Any, model: GroundingModel, items: list[Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ The code that composes knows only this contract: chats go in, text and traces co
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -88,10 +89,23 @@ class Generated:
 
 
 class Backbone(nn.Module):
-    """Base class of the backbone families. ``state_size`` is D; ``layers`` the candidate layer indices, ascending."""
+    """Base class of the backbone families.
+
+    Attributes:
+        state_size: D, width of the language model's states.
+        tower_size: width of the vision tower's patches.
+        layers: the candidate layer indices, ascending.
+        mark_ids: token ids of ``<SEG>`` and ``<REJ>``.
+        pad_id: the id that rows are padded with.
+        tower: the vision tower.
+    """
 
     state_size: int
+    tower_size: int
     layers: tuple[int, ...]
+    mark_ids: tuple[int, ...]
+    pad_id: int
+    tower: nn.Module
 
     def frame(self, size: tuple[int, int]) -> Frame:
         """Original pixels of an image of ``size`` (H, W) -> patch grid, with the valid (unpadded) region."""
@@ -100,6 +114,10 @@ class Backbone(nn.Module):
     def prepare(self, image: np.ndarray) -> torch.Tensor:
         """``(H, W, 3)`` uint8 RGB -> ``(3, Hb, Wb)`` uint8, resized and padded; for a data worker."""
         raise TypeError(f"{type(self).__name__} does not define prepare")
+
+    def see(self, prepared: torch.Tensor) -> torch.Tensor:
+        """``(B, 3, Hb, Wb)`` uint8 -> the vision tower's patches ``(B, N, tower_size)``, row by row."""
+        raise TypeError(f"{type(self).__name__} does not define see")
 
     def encode_chat(self, turns: Sequence[tuple[str, str | None]]) -> Encoded:
         """Question and answer pairs -> tokens, by the tokenizer's own chat template. A last answer of None leaves the
@@ -126,3 +144,11 @@ class Backbone(nn.Module):
         ``on_text`` is called with the text so far after each token; it returns False to cancel.
         """
         raise TypeError(f"{type(self).__name__} does not define generate")
+
+    def save(self, folder: Path, dtype: torch.dtype | None = None) -> None:
+        """Write network and tokenizer to a folder."""
+        raise TypeError(f"{type(self).__name__} does not define save")
+
+    def lora_targets(self) -> str:
+        """Regular expression for the projections that adapters are put on: the language model's alone."""
+        raise TypeError(f"{type(self).__name__} does not define lora_targets")

@@ -150,3 +150,6 @@ class SamSegmenter(Segmenter):
         whole = functional.interpolate(flat, size=(side, side), mode="bilinear", align_corners=False)
         made = features.frame.map_back(whole[:, 0])
         return made.reshape(*low.shape[:-2], *features.frame.source)
+
+
+Model = SamSegmenter

@@ -1,0 +1,314 @@
+"""LLaVA (Liu et al. 2023) from the transformers classes: a CLIP tower, a projector and a Llama."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import (
+    CONFIG_MAPPING,
+    DynamicCache,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    PreTrainedTokenizerBase,
+)
+
+from data.geometry import Frame
+from data.sample import REJ, SEG
+from model.backbones.base import Backbone, ChatBatch, ChatOutput, Encoded, Generated, Prefix
+from model.tokens import IMAGE, plain
+from model.tracing import Trace
+
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings.
+
+    Attributes:
+        input_size: side of the tower's square input, pixels.
+        padding: "letterbox" (centred, padded with CLIP's mean colour, as LLaVA-1.5's ``pad``) or "centre_crop" (CLIP).
+        feature_layer: which of the tower's hidden states the projector reads.
+        vision, text: keys of the transformers configurations, with their ``model_type``.
+    """
+
+    input_size: int = 336
+    padding: Literal["letterbox", "centre_crop"] = "letterbox"
+    feature_layer: int = -2
+    vision: dict[str, Any] = field(default_factory=dict)
+    text: dict[str, Any] = field(default_factory=dict)
+
+
+def build(options: Options, tokenizer: PreTrainedTokenizerBase) -> LlavaForConditionalGeneration:
+    """A LLaVA of random weights, its vocabulary as large as the tokenizer's unless ``text`` says otherwise."""
+    ids = {"pad_token_id": tokenizer.pad_token_id, "bos_token_id": tokenizer.bos_token_id}
+    text = {"vocab_size": len(tokenizer), "eos_token_id": tokenizer.eos_token_id, **ids, **options.text}
+    config = LlavaConfig(
+        vision_config=_config(options.vision),
+        text_config=_config(text),
+        image_token_id=tokenizer.convert_tokens_to_ids(IMAGE),
+        vision_feature_layer=options.feature_layer,
+        vision_feature_select_strategy="default",
+        tie_word_embeddings=bool(text.get("tie_word_embeddings", False)),
+    )
+    return LlavaForConditionalGeneration._from_config(config, attn_implementation="sdpa")
+
+
+def load(folder: str, dtype: torch.dtype | None = None) -> LlavaForConditionalGeneration:
+    """A LLaVA from a folder that its own class wrote."""
+    return LlavaForConditionalGeneration.from_pretrained(
+        folder, dtype=dtype or torch.float32, attn_implementation="sdpa", local_files_only=True
+    )
+
+
+def _config(values: dict[str, Any]) -> Any:
+    return CONFIG_MAPPING[values["model_type"]](**{k: v for k, v in values.items() if k != "model_type"})
+
+
+class LlavaBackbone(Backbone):
+    """The parts handed in: a stock LLaVA (never a subclass: that would skip its key conversion) and a tokenizer."""
+
+    clip_mean: torch.Tensor
+    clip_std: torch.Tensor
+
+    def __init__(
+        self,
+        llava: LlavaForConditionalGeneration,
+        tokenizer: PreTrainedTokenizerBase,
+        options: Options,
+        candidates: Callable[[int], tuple[int, ...]],
+    ) -> None:
+        super().__init__()
+        self.llava, self.tokenizer, self.options = llava, tokenizer, options
+        text, vision = llava.config.text_config, llava.config.vision_config
+        self.state_size, self.tower_size = text.hidden_size, vision.hidden_size
+        self.depth = text.num_hidden_layers
+        self.layers = candidates(self.depth + 1)
+        side = options.input_size // vision.patch_size
+        self.grid = (side, side)
+        self.pad_id = tokenizer.pad_token_id
+        self.mark_ids = tuple(tokenizer.convert_tokens_to_ids(mark) for mark in (SEG, REJ))
+        self.image_id = llava.config.image_token_id
+        self.limit = text.max_position_embeddings
+        self.register_buffer("clip_mean", torch.tensor(CLIP_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("clip_std", torch.tensor(CLIP_STD).view(3, 1, 1), persistent=False)
+
+    # Images
+
+    def input_frame(self, size: tuple[int, int]) -> Frame:
+        """Original pixels -> the tower's input."""
+        if self.options.padding == "centre_crop":
+            return Frame.centre_crop(size, self.options.input_size)
+        return Frame.letterbox(size, self.options.input_size, centred=True)
+
+    def frame(self, size: tuple[int, int]) -> Frame:
+        """Original pixels -> patch grid."""
+        return self.input_frame(size).scaled(*self.grid)
+
+    def prepare(self, image: np.ndarray) -> torch.Tensor:
+        """``(H, W, 3)`` uint8 RGB -> ``(3, S, S)`` uint8; padding has CLIP's mean colour, 0 after normalisation."""
+        fill = tuple(round(255 * value) for value in CLIP_MEAN)
+        made = self.input_frame((image.shape[0], image.shape[1])).image(image, fill)
+        return torch.from_numpy(np.ascontiguousarray(made.transpose(2, 0, 1)))
+
+    @property
+    def tower(self) -> nn.Module:
+        """The vision tower alone."""
+        return self.llava.model.vision_tower
+
+    def see(self, prepared: torch.Tensor) -> torch.Tensor:
+        """``(B, 3, S, S)`` uint8 -> the tower's patches ``(B, N, tower_size)``, before the projector."""
+        pixels = (prepared.float() / 255 - self.clip_mean) / self.clip_std
+        states = self.llava.model.vision_tower(
+            pixels.to(self.llava.dtype), output_hidden_states=True, return_dict=True
+        ).hidden_states
+        return states[self.options.feature_layer][:, 1:]  # without the class token
+
+    def _embed(self, ids: torch.Tensor, prepared: torch.Tensor | None) -> torch.Tensor:
+        """Token embeddings, with each image's features in place of its placeholders."""
+        embeds = self.llava.get_input_embeddings()(ids)
+        if prepared is None:
+            return embeds
+        features = self.llava.model.multi_modal_projector(self.see(prepared)).to(embeds.dtype)
+        return embeds.masked_scatter((ids == self.image_id)[..., None], features)
+
+    # Text
+
+    def encode_chat(self, turns: Sequence[tuple[str, str | None]]) -> Encoded:
+        """Question and answer pairs -> tokens, by the tokenizer's chat template; only answers are learned.
+
+        Raises:
+            ValueError: the conversation is longer than the model's positions.
+        """
+        messages: list[dict[str, Any]] = []
+        for number, (question, answer) in enumerate(turns):
+            parts: list[dict[str, str]] = [{"type": "text", "text": plain(question, self.tokenizer)}]
+            messages.append({"role": "user", "content": [{"type": "image"}, *parts] if number == 0 else parts})
+            if answer is not None:
+                messages.append({"role": "assistant", "content": [{"type": "text", "text": answer}]})
+        made = self.tokenizer.apply_chat_template(
+            messages,
+            tokenize=True,
+            return_dict=True,
+            return_assistant_tokens_mask=True,
+            add_generation_prompt=turns[-1][1] is None,
+        )
+        ids = torch.tensor(made["input_ids"])
+        learned = torch.tensor(made["assistant_masks"], dtype=torch.bool)
+        place = int((ids == self.image_id).nonzero()[0, 0])
+        count = self.grid[0] * self.grid[1]
+        if len(ids) + count > self.limit:
+            raise ValueError(
+                f"the question is too long: with the picture it takes {len(ids) + count} tokens and the model reads "
+                f"{self.limit}; ask in fewer words"
+            )
+        labels = torch.where(learned, ids, -100)
+        image = torch.full((count,), self.image_id)
+        return Encoded(
+            ids=torch.cat([ids[:place], image, ids[place + 1 :]]),
+            labels=torch.cat([labels[:place], torch.full((count,), -100), labels[place + 1 :]]),
+            prefix=place + count,
+        )
+
+    # Reading
+
+    def forward(self, batch: ChatBatch) -> ChatOutput:
+        """Read packed conversations; logits only where something is learned."""
+        row, column = (batch.labels[:, 1:] != -100).nonzero(as_tuple=True)
+        targets = batch.labels[row, column + 1]
+        with self._watch() as seen:
+            states = self.llava.model.language_model(
+                inputs_embeds=self._embed(batch.ids, batch.prepared),
+                attention_mask=_mask(batch.block),
+                position_ids=batch.positions,
+                use_cache=False,
+            ).last_hidden_state
+        logits = self.llava.lm_head(states[row, column])
+        is_mark = torch.isin(targets, torch.tensor(self.mark_ids, device=targets.device))
+        traces = []
+        for index, size in enumerate(batch.sizes):
+            here = is_mark & (row == index)
+            image = (batch.ids[index] == self.image_id).nonzero()[:, 0]
+            marks = torch.stack([seen[layer][index, column[here]] for layer in self.layers], dim=1)
+            states_of_image = torch.stack([seen[layer][index, image] for layer in self.layers])
+            rejected = targets[here] == self.mark_ids[1]
+            traces.append(Trace(marks, states_of_image, self.grid, self.frame(size), rejected, self.layers))
+        return ChatOutput(logits, targets, traces)
+
+    @contextmanager
+    def _watch(self) -> Iterator[dict[int, torch.Tensor]]:
+        """Collect the candidate layers' states of one forward pass: 0 the embedding, the last after the final norm."""
+        seen: dict[int, torch.Tensor] = {}
+        model = self.llava.model.language_model
+        handles = []
+        for layer in self.layers:
+            module = model.norm if layer == self.depth else model.layers[layer]
+
+            def before(_: Any, args: tuple[Any, ...], layer: int = layer) -> None:
+                seen[layer] = args[0]
+
+            def after(_: Any, args: tuple[Any, ...], out: torch.Tensor, layer: int = layer) -> None:
+                seen[layer] = out
+
+            last = layer == self.depth
+            handles.append(module.register_forward_hook(after) if last else module.register_forward_pre_hook(before))
+        try:
+            yield seen
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    # Generation
+
+    def read(self, image: np.ndarray) -> Prefix:
+        """Run system text and image once."""
+        encoded = self.encode_chat([("", None)])
+        ids = encoded.ids[None, : encoded.prefix].to(self.llava.device)
+        prepared = self.prepare(image)[None].to(self.llava.device)
+        cache = DynamicCache(config=self.llava.config.text_config)
+        with self._watch() as seen:
+            self.llava.model.language_model(
+                inputs_embeds=self._embed(ids, prepared), past_key_values=cache, use_cache=True
+            )
+        where = (ids[0] == self.image_id).nonzero()[:, 0]
+        states = torch.stack([seen[layer][0, where] for layer in self.layers])
+        return Prefix(image, cache, encoded.prefix, states, self.frame((image.shape[0], image.shape[1])))
+
+    def generate(
+        self,
+        prefix: Prefix,
+        turns: Sequence[tuple[str, str | None]],
+        max_new_tokens: int = 128,
+        on_text: Callable[[str], bool] | None = None,
+    ) -> Generated:
+        """Greedy answer to the last question; the prefix's cache is left as it was."""
+        encoded = self.encode_chat(turns)
+        step = encoded.ids[None, prefix.length :].to(self.llava.device)
+        room = self.limit - len(encoded.ids)
+        if room < 1:
+            raise ValueError(f"the conversation fills all {self.limit} tokens the model reads; begin a new one")
+        cache = _copy(prefix.cache, self.llava.config.text_config)
+        ids: list[int] = []
+        marks: list[torch.Tensor] = []
+        stop = "length"
+        for _ in range(min(max_new_tokens, room)):
+            with self._watch() as seen:
+                states = self.llava.model.language_model(
+                    inputs_embeds=self._embed(step, None), past_key_values=cache, use_cache=True
+                ).last_hidden_state
+            token = int(self.llava.lm_head(states[:, -1]).argmax(dim=-1))
+            if token == self.tokenizer.eos_token_id:
+                stop = "end"
+                break
+            ids.append(token)
+            if token in self.mark_ids:
+                marks.append(torch.stack([seen[layer][0, -1] for layer in self.layers]))
+            if on_text is not None and not on_text(self._text(ids)):
+                stop = "cancelled"
+                break
+            step = torch.tensor([[token]], device=self.llava.device)
+        rejected = torch.tensor([t == self.mark_ids[1] for t in ids if t in self.mark_ids], dtype=torch.bool)
+        states_of_marks = torch.stack(marks) if marks else prefix.states.new_zeros(0, *prefix.states[:, 0].shape)
+        trace = Trace(states_of_marks, prefix.states, self.grid, prefix.frame, rejected, self.layers)
+        return Generated(torch.tensor(ids, dtype=torch.int64), self._text(ids), trace, stop)
+
+    def _text(self, ids: list[int]) -> str:
+        return str(self.tokenizer.decode(ids, skip_special_tokens=True)).strip()
+
+    def save(self, folder: Path, dtype: torch.dtype | None = None) -> None:
+        """Write the stock LLaVA by its own class, with its tokenizer."""
+        state = {name: value.detach().to("cpu", dtype) for name, value in self.llava.state_dict().items()}
+        for shared in self.llava.all_tied_weights_keys:
+            state.pop(shared, None)
+        self.llava.save_pretrained(folder, state_dict=state)
+        self.tokenizer.save_pretrained(folder)
+
+    def lora_targets(self) -> str:
+        """Regular expression for the language model's projections; the tower's of the same names stay out."""
+        return r"llava\.model\.language_model\.layers\.\d+\.(self_attn\.[qkvo]_proj|mlp\.(gate|up|down)_proj)"
+
+
+def _mask(block: torch.Tensor) -> torch.Tensor:
+    """``(B, 1, T, T)`` bool: a token sees the prefix (block 0) and its own conversation, up to itself."""
+    length = block.shape[1]
+    causal = torch.ones(length, length, dtype=torch.bool, device=block.device).tril()
+    key, query = block[:, None, :], block[:, :, None]
+    seen = causal & (key >= 0) & ((key == 0) | (key == query))
+    # A padded row must see something, or its softmax is NaN.
+    return (seen | torch.eye(length, dtype=torch.bool, device=block.device))[:, None]
+
+
+def _copy(cache: Any, config: Any) -> DynamicCache:
+    made = DynamicCache(config=config)
+    for index, layer in enumerate(cache.layers):
+        made.update(layer.keys, layer.values, index)
+    return made
+
+
+Model = LlavaBackbone

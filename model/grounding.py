@@ -1,0 +1,159 @@
+"""The grounding model: a backbone that writes marks, channels that turn them into prompts, a segmenter that draws."""
+
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import nn
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from data.settings import build as settings
+from model import backbones, config as configs, prompting, segmenters
+from model.backbones.base import Backbone
+from model.config import ModelConfig
+from model.policy import LayerPolicy
+from model.prompting.base import ChannelBase, Evidence, SegPrompts
+from model.segmenters.base import Segmenter
+from model.similarity import similarity
+from model.tracing import Trace
+
+
+@dataclass(frozen=True)
+class Grounding:
+    """``maps`` ``(S, h, w)`` float32 in [0, 1] over the patch grid, and the prompts made from them."""
+
+    maps: torch.Tensor
+    prompts: SegPrompts
+
+
+class GroundingModel(nn.Module):
+    """Composes the parts; knows their contracts, never their names."""
+
+    def __init__(
+        self, backbone: Backbone, segmenter: Segmenter, channels: dict[str, ChannelBase], config: ModelConfig
+    ) -> None:
+        super().__init__()
+        self.backbone, self.segmenter, self.config = backbone, segmenter, config
+        self.channels = nn.ModuleDict(channels)
+        self.policy = LayerPolicy(config.layer)
+
+    @classmethod
+    def build(
+        cls, config: ModelConfig, tokenizer: PreTrainedTokenizerBase, device: str | torch.device = "cpu"
+    ) -> "GroundingModel":
+        """A model of random weights; ``device="meta"`` makes shapes alone, of any size, in no memory.
+
+        Raises:
+            ValueError: a part, a channel or an option is unknown.
+        """
+        with torch.device(device):
+            family = backbones.load(config.backbone.family)
+            options = settings(family.Options, config.backbone.options, "backbone")
+            return cls._assemble(config, family.build(options, tokenizer), tokenizer)
+
+    @classmethod
+    def _assemble(cls, config: ModelConfig, network: nn.Module, tokenizer: PreTrainedTokenizerBase) -> "GroundingModel":
+        family = backbones.load(config.backbone.family)
+        options = settings(family.Options, config.backbone.options, "backbone")
+        backbone = family.Model(network, tokenizer, options, LayerPolicy(config.layer).candidates)
+        drawer = segmenters.load(config.segmenter.family)
+        segmenter = drawer.Model(settings(drawer.Options, config.segmenter.options, "segmenter"))
+        channels = {}
+        for name, values in config.channels.items():
+            channel = prompting.load(name)
+            chosen = settings(channel.Options, values, f"channels: {name}")
+            channels[name] = channel.Channel(chosen, backbone.state_size, segmenter.prompt_size)
+        return cls(backbone, segmenter, channels, config)
+
+    def ground(self, trace: Trace, size: tuple[int, int], keep: torch.Tensor | None = None) -> Grounding:
+        """From the marks of an image to prompts for the segmenter.
+
+        Args:
+            trace: of the image.
+            size: its original ``(H, W)``.
+            keep: indices of the marks to ground; all of them if None.
+        """
+        if keep is not None:
+            trace = trace.select(keep)
+        layer = self.policy.choose(trace)
+        with torch.autocast(trace.marks.device.type, enabled=False):  # maps place points: keep their precision
+            states = trace.marks[:, layer].float()
+            valid = trace.frame.valid_mask().to(states.device)
+            maps = similarity(states, trace.image[layer], trace.grid, valid)
+            evidence = Evidence(states, maps, trace.frame, self.segmenter.mask_frame(size))
+            prompts = SegPrompts()
+            for channel in self.channels.values():
+                prompts = prompts.merge(channel(evidence))
+        return Grounding(maps, prompts)
+
+    def save_pretrained(self, folder: str | Path, dtype: torch.dtype | None = None) -> None:
+        """Write a checkpoint folder of safetensors and JSON; complete or not at all.
+
+        Args:
+            folder: replaced if it exists.
+            dtype: to store the weights in; as they are if None.
+        """
+        folder = Path(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            configs.write(self.config, made / "config.json")
+            self.backbone.save(made / "backbone", dtype)
+            for part in ("segmenter", "channels"):
+                tensors = {k: v.detach().to("cpu", dtype).contiguous() for k, v in getattr(self, part).state_dict().items()}
+                safetensors.torch.save_file(tensors, made / f"{part}.safetensors")
+            made.chmod(0o755)
+            old = folder.with_name(f".{folder.name}-old")
+            shutil.rmtree(old, ignore_errors=True)
+            if folder.exists():
+                folder.rename(old)
+            made.rename(folder)
+            shutil.rmtree(old, ignore_errors=True)
+        except BaseException:
+            shutil.rmtree(made, ignore_errors=True)
+            raise
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path, device: str | torch.device = "cpu") -> "GroundingModel":
+        """Read a checkpoint folder, in float32.
+
+        Raises:
+            ValueError: the folder is no checkpoint, or a part of it is missing, damaged or of another shape.
+        """
+        folder = Path(folder)
+        if not folder.is_dir():
+            raise ValueError(f"no checkpoint at {folder}: name a folder that `pinpoint train` or a download has made")
+        config = configs.read(folder / "config.json")
+        family = backbones.load(config.backbone.family)
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder / "backbone", local_files_only=True)
+            network = family.load(str(folder / "backbone"))
+        except (OSError, ValueError, KeyError, RuntimeError, safetensors.SafetensorError, json.JSONDecodeError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise ValueError(f"{folder / 'backbone'} is missing or damaged ({reason}); fetch the checkpoint again") from error
+        model = cls._assemble(config, network, tokenizer)
+        for part in ("segmenter", "channels"):
+            _load(getattr(model, part), folder / f"{part}.safetensors")
+        return model.to(device).eval()
+
+
+def _load(module: nn.Module, path: Path) -> None:
+    """Load one part strictly.
+
+    Raises:
+        ValueError: the file is missing or damaged, or its tensors are not the module's.
+    """
+    try:
+        tensors = safetensors.torch.load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise ValueError(f"{path} is missing or damaged ({error}); fetch the checkpoint again") from error
+    try:
+        module.load_state_dict(tensors)
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines()[1:]]
+        raise ValueError(f"{path} does not fit its config.json: {'; '.join(lines)[:300]}") from error
