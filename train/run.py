@@ -118,9 +118,11 @@ def start(recipe: Recipe) -> GroundingModel:
 
 
 def _texts(count: int) -> Iterator[str]:
+    if not count:
+        return iter(())
     from data.world.world import World
 
-    return World("train", max(1, count)).texts(count) if count else iter(())
+    return World("train", count).texts(count)
 
 
 def _part(model: GroundingModel, name: str) -> torch.nn.Module:

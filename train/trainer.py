@@ -22,7 +22,6 @@ def arguments(recipe: Recipe, total_steps: int) -> TrainingArguments:
     """The recipe in the Trainer's own terms."""
     return TrainingArguments(
         output_dir=str(Path(recipe.out) / "checkpoints"),
-        logging_dir=str(Path(recipe.out) / "tensorboard"),
         per_device_train_batch_size=recipe.batch,
         gradient_accumulation_steps=recipe.accumulate,
         max_steps=total_steps,
