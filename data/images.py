@@ -1,0 +1,60 @@
+"""Opening pictures that people give: read properly, or refused in one plain line."""
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+MOST_PIXELS = 64_000_000  # a decoded picture takes 3 bytes a pixel, and several copies while it is resized
+
+
+def open_image(source: str | Path | bytes, name: str | None = None, most: int = MOST_PIXELS) -> np.ndarray:
+    """Read a picture as ``(H, W, 3)`` uint8 RGB, upright (EXIF orientation applied).
+
+    Palette, grey and CMYK pictures become RGB; transparency is laid on white.
+
+    Args:
+        source: a file's path or its bytes.
+        name: what to call it in an error; the path if None.
+        most: pixels that its header may claim.
+
+    Raises:
+        ValueError: it is missing, no picture, damaged, too large, or of 16 bits a channel; the line names it and says
+            what to do.
+    """
+    named = name or (source.name if isinstance(source, Path) else source if isinstance(source, str) else "the picture")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's own warnings of large pictures; the limit below is stricter
+            data = io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb")
+            with data, Image.open(data) as opened:
+                width, height = opened.size
+                if width * height > most:
+                    raise ValueError(
+                        f"{named}: claims {width} x {height} pixels, more than the {most:,} that are read; "
+                        "make it smaller first"
+                    )
+                if opened.mode.startswith("I") or opened.mode == "F":
+                    raise ValueError(f"{named}: has 16 or more bits a channel; save it with 8 bits a channel")
+                opened.load()
+                return _rgb(ImageOps.exif_transpose(opened))
+    except FileNotFoundError as error:
+        raise ValueError(f"{named}: there is no such file") from error
+    except IsADirectoryError as error:
+        raise ValueError(f"{named}: is a folder, not a picture") from error
+    except UnidentifiedImageError as error:
+        raise ValueError(f"{named}: is not a picture that can be read; give a PNG, JPEG, WebP, GIF, BMP or TIFF") from error
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{named}: claims more pixels than are read; make it smaller first") from error
+    except (OSError, SyntaxError, EOFError, IndexError, TypeError, OverflowError) as error:
+        raise ValueError(f"{named}: is damaged or cut off; get the whole file again") from error
+
+
+def _rgb(image: Image.Image) -> np.ndarray:
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        paper = Image.new("RGBA", layer.size, "white")
+        image = Image.alpha_composite(paper, layer)
+    return np.array(image.convert("RGB"))

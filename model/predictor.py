@@ -1,0 +1,211 @@
+"""Ask a picture: the whole path for a person's question. An image is seen once, however many questions follow."""
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from data.images import open_image
+from model.answer import Answer, Segment, SegmentEvidence
+from model.backbones.base import Prefix
+from model.grounding import GroundingModel
+from model.prompting.base import SegPrompts
+from model.segmenters.base import Features
+from model.tokens import phrases
+
+History = Sequence[tuple[str, str]]
+
+
+@dataclass
+class _Seen:
+    """What is kept of an image: filled when first needed."""
+
+    image: np.ndarray
+    prefix: Prefix | None = None
+    features: Features | None = None
+
+
+class Predictor:
+    """``set_image``, then ``ask`` as often as one likes; ``refine`` corrects a mask by clicks.
+
+    Args:
+        model: in evaluation mode.
+        keep: how many images stay read.
+        half: run the networks in bfloat16 autocast.
+    """
+
+    def __init__(self, model: GroundingModel, keep: int = 4, half: bool = False) -> None:
+        self.model = model.eval()
+        self._keep, self._half = keep, half
+        self._seen: OrderedDict[str, _Seen] = OrderedDict()
+        self._now: _Seen | None = None
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path, device: str = "cpu", half: bool = False) -> "Predictor":
+        """A predictor of a checkpoint folder.
+
+        Raises:
+            ValueError: the folder is no checkpoint, or is damaged.
+        """
+        return cls(GroundingModel.from_pretrained(folder, device), half=half)
+
+    def set_image(self, image: np.ndarray | str | Path) -> None:
+        """Choose the picture that is asked about.
+
+        Args:
+            image: ``(H, W, 3)`` uint8 RGB, or a file.
+
+        Raises:
+            ValueError: the file is no picture, or the array is of another shape or type.
+        """
+        pixels = image if isinstance(image, np.ndarray) else open_image(image)
+        if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or 0 in pixels.shape:
+            raise ValueError(f"a picture is (H, W, 3) uint8 RGB, not {pixels.shape} {pixels.dtype}")
+        digest = hashlib.blake2b(np.ascontiguousarray(pixels), digest_size=16)
+        key = f"{pixels.shape}{digest.hexdigest()}"
+        self._now = self._seen.setdefault(key, _Seen(pixels))
+        self._seen.move_to_end(key)
+        while len(self._seen) > self._keep:
+            self._seen.popitem(last=False)
+
+    @property
+    def image(self) -> np.ndarray:
+        """The chosen picture.
+
+        Raises:
+            ValueError: there is none yet.
+        """
+        return self._current().image
+
+    @torch.inference_mode()
+    def ask(
+        self,
+        question: str,
+        history: History = (),
+        on_text: Callable[[str], bool] | None = None,
+        max_new_tokens: int | None = None,
+    ) -> Answer:
+        """Answer a question about the chosen picture.
+
+        Args:
+            question: in words.
+            history: earlier questions and answer texts of the same conversation.
+            on_text: called with the text so far; returns False to stop.
+            max_new_tokens: where the answer is cut; the model's own limit if None.
+
+        Raises:
+            ValueError: no picture, an empty question, or one too long for the model.
+        """
+        if not question.strip():
+            raise ValueError("the question is empty: ask what to look for, for example 'Where is the red cup?'")
+        seen, timings = self._current(), {}
+        with _Timer(timings, "read"):
+            prefix = self._prefix(seen)
+        with _Timer(timings, "write"):
+            turns: list[tuple[str, str | None]] = [*history, (question.strip(), None)]
+            limit = max_new_tokens or self.model.config.max_new_tokens
+            generated = self.model.backbone.generate(prefix, turns, limit, on_text)
+        segments: list[Segment] = []
+        if len(generated.trace):
+            with _Timer(timings, "encode"):
+                features = self._features(seen)
+            with _Timer(timings, "draw"):
+                size = (seen.image.shape[0], seen.image.shape[1])
+                grounding = self.model.ground(generated.trace, size)
+                names = phrases(generated.text)
+                for number, rejected in enumerate(generated.trace.rejected.tolist()):
+                    prompts = grounding.prompts.select(torch.tensor([number]))
+                    similarity = grounding.maps[number].cpu().numpy()
+                    segments.append(self._draw(features, prompts, similarity, names[number], rejected))
+        timings["total"] = sum(timings.values())
+        return Answer(question, generated.text, tuple(segments), timings, generated.stop)
+
+    @torch.inference_mode()
+    def refine(
+        self, segment: Segment, points: np.ndarray, labels: np.ndarray, box: np.ndarray | None = None
+    ) -> Segment:
+        """Correct a mask by clicks; the earlier mask and the mark's own prompts stay in force.
+
+        Args:
+            segment: of an answer about the chosen picture.
+            points: ``(P, 2)`` XY, original pixels.
+            labels: ``(P,)``, 1 inside, 0 outside.
+            box: ``(4,)`` XYXY, original pixels, or None.
+
+        Raises:
+            ValueError: the arrays do not fit together.
+        """
+        clicks, marks = np.asarray(points, dtype=np.float32), np.asarray(labels, dtype=np.int64)
+        if clicks.ndim != 2 or clicks.shape[1] != 2 or marks.shape != (len(clicks),) or not set(marks) <= {0, 1}:
+            raise ValueError("clicks are points (P, 2) in pixels and as many labels, each 1 (inside) or 0 (outside)")
+        earlier = segment.evidence
+        device = earlier.low.device
+        prompts = earlier.prompts.corrected(
+            torch.from_numpy(clicks)[None].to(device), torch.from_numpy(marks)[None].to(device), earlier.low
+        )
+        if box is not None:
+            frame = torch.as_tensor(np.asarray(box, dtype=np.float32), device=device)[None]
+            prompts = replace(prompts, boxes=frame)
+        return self._draw(self._features(self._current()), prompts, earlier.map, segment.phrase, rejected=False)
+
+    @torch.inference_mode()
+    def segment_anyway(self, segment: Segment) -> Segment:
+        """The mask of a rejected segment: a ``<REJ>`` has a state and a map like any other mark."""
+        features = self._features(self._current())
+        return self._draw(features, segment.evidence.prompts, segment.evidence.map, segment.phrase, rejected=False)
+
+    def _draw(
+        self, features: Features, prompts: SegPrompts, similarity: np.ndarray, phrase: str, rejected: bool
+    ) -> Segment:
+        with self._precision():
+            masks = self.model.segmenter.decode(features, prompts)
+        evidence = SegmentEvidence(similarity, prompts, masks.low)
+        if rejected:
+            empty = np.zeros(features.frame.source, dtype=bool)
+            return Segment(phrase, empty, 0.0, True, evidence)
+        mask = (self.model.segmenter.upscale(masks.low, features)[0, 0] > 0).cpu().numpy()
+        return Segment(phrase, mask, float(masks.iou[0, 0].clamp(0, 1)), False, evidence)
+
+    def _current(self) -> _Seen:
+        if self._now is None:
+            raise ValueError("no picture yet: call set_image first")
+        return self._now
+
+    def _prefix(self, seen: _Seen) -> Prefix:
+        if seen.prefix is None:
+            with self._precision():
+                seen.prefix = self.model.backbone.read(seen.image)
+        return seen.prefix
+
+    @torch.inference_mode()
+    def _features(self, seen: _Seen) -> Features:
+        if seen.features is None:
+            prepared = self.model.segmenter.prepare(seen.image)[None]
+            size = (seen.image.shape[0], seen.image.shape[1])
+            with self._precision():
+                device = next(self.model.segmenter.parameters()).device
+                seen.features = self.model.segmenter.encode(prepared.to(device), [size])[0]
+        return seen.features
+
+    def _precision(self) -> AbstractContextManager[object]:
+        device = next(self.model.parameters()).device.type
+        return torch.autocast(device, dtype=torch.bfloat16, enabled=self._half)
+
+
+class _Timer:
+    """Adds the seconds spent inside to a stage."""
+
+    def __init__(self, timings: dict[str, float], stage: str) -> None:
+        self._timings, self._stage = timings, stage
+
+    def __enter__(self) -> None:
+        self._begin = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._timings[self._stage] = time.perf_counter() - self._begin
