@@ -1,0 +1,50 @@
+import numpy as np
+import torch
+
+from data import masks
+from data.sample import Sample, Target, Turn
+from model.backbones.base import Encoded
+from train.batches import collate, make_item, moved
+
+
+def chat(*tail: int) -> Encoded:
+    ids = torch.tensor([7, 8, 8, *tail])
+    return Encoded(ids, torch.where(ids > 20, ids, -100), prefix=3)
+
+
+def test_conversations_share_the_prefix_and_count_on_from_it():
+    image = np.zeros((4, 6, 3), np.uint8)
+    item = make_item(image, [], lambda t: chat(), lambda i: torch.zeros(3, 2, 2), lambda i: torch.zeros(3, 5, 5))
+    batch = collate([type(item)(item.mllm, item.sam, item.size, (chat(10, 21), chat(11, 12, 22)), item.masks)], pad=0)
+    assert batch.chat.ids.tolist() == [[7, 8, 8, 10, 21, 11, 12, 22]]
+    assert batch.chat.labels.tolist() == [[-100, -100, -100, -100, 21, -100, -100, 22]]
+    assert batch.chat.positions.tolist() == [[0, 1, 2, 3, 4, 3, 4, 5]]
+    assert batch.chat.block.tolist() == [[0, 0, 0, 1, 1, 2, 2, 2]]
+
+
+def test_truth_is_in_the_order_of_the_marks_and_empty_where_absent():
+    mask = np.zeros((4, 6), bool)
+    mask[1, 2] = True
+    here, gone = Target("the cup", masks.encode(mask)), Target("the lamp", None)
+    turns = (Turn("?", "The lamp <REJ>, the cup <SEG>.", (gone, here), "mixed"),)
+    sample = Sample("train-0", lambda: np.zeros((4, 6, 3), np.uint8), (4, 6), turns)
+    item = make_item(sample.load(), [sample], lambda t: chat(21), lambda i: torch.zeros(3, 2, 2), lambda i: i)
+    assert item.masks.shape == (2, 4, 6)
+    assert item.masks.sum(dim=(1, 2)).tolist() == [0, 1] and bool(item.masks[1, 1, 2])
+
+
+def test_shorter_rows_are_padded_out_of_every_block():
+    image = torch.zeros(3, 2, 2)
+    rows = [(chat(10, 21),), (chat(10, 11, 12, 22),)]
+    made = [type("Item", (), {"mllm": image, "sam": image, "size": (2, 2), "chats": r, "masks": image}) for r in rows]
+    batch = collate(made, pad=5)
+    assert batch.chat.ids[0].tolist() == [7, 8, 8, 10, 21, 5, 5]
+    assert batch.chat.block[0].tolist() == [0, 0, 0, 1, 1, -1, -1]
+
+
+def test_moving_keeps_shapes_and_structure():
+    batch = collate([type("Item", (), {"mllm": torch.zeros(3, 2, 2), "sam": torch.zeros(3, 2, 2), "size": (2, 2),
+                                       "chats": (chat(21),), "masks": torch.zeros(0, 2, 2)})], pad=0)  # fmt: skip
+    there = moved(batch, "meta")
+    assert there.chat.ids.device.type == "meta" and there.masks[0].shape == (0, 2, 2)
+    assert there.chat.sizes == [(2, 2)]

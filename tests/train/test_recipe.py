@@ -1,0 +1,77 @@
+import pytest
+import yaml
+
+from train import launch, recipe
+
+
+def test_every_shipped_recipe_is_valid():
+    assert {"tiny/segmenter", "tiny/tower", "tiny/pretrain", "tiny/instruct"} <= set(recipe.names())
+    for name in recipe.names():
+        loaded = recipe.load(name)
+        assert loaded.steps > 0 and loaded.out.startswith("runs/")
+
+
+def test_overrides_reach_into_mappings_and_are_typed():
+    loaded = recipe.load("tiny/pretrain", ["steps=7", "options.masks=5", "precision=fp32"])
+    assert (loaded.steps, loaded.options["masks"], loaded.precision) == (7, 5, "fp32")
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("stepz=7", "did you mean 'steps'"),
+        ("steps=many", "expected int"),
+        ("steps", "key=value"),
+        ("precision=fp8", "'fp8' is none of"),
+        ("steps=[1", "not valid YAML"),
+        ("steps.a=1", "holds no keys"),
+    ],
+)
+def test_a_wrong_override_is_one_clear_line(override, says):
+    with pytest.raises(ValueError, match=says) as error:
+        recipe.load("tiny/pretrain", [override])
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_recipe_suggests_the_near_one():
+    with pytest.raises(ValueError, match="did you mean 'tiny/pretrain'"):
+        recipe.load("tiny/pretrian")
+
+
+def test_broken_yaml_names_the_file(tmp_path):
+    path = tmp_path / "broken.yaml"
+    path.write_text("steps: [1\n")
+    with pytest.raises(ValueError, match="broken.yaml: not valid YAML"):
+        recipe.load(str(path))
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("options.mask=2", "did you mean 'masks'"),
+        ("objective=groundin", "did you mean 'grounding'"),
+        ("deepspeed=zero9", "no file 'zero9'"),
+        ("init=nowhere", "neither a preset"),
+        ("take={tower: nowhere}", "neither a preset"),
+    ],
+)
+def test_what_cannot_work_is_found_before_anything_starts(override, says):
+    with pytest.raises(ValueError, match=says):
+        launch.check(recipe.load("tiny/pretrain", ["take={}", override]))
+
+
+def test_the_launcher_starts_a_module_with_the_overrides():
+    args = launch.parser().parse_args(["tiny/tower", "steps=3", "processes=2"])
+    words = launch.command(args, recipe.load(args.recipe, args.overrides))
+    assert words[words.index("--module") + 1] == "train.run"
+    assert words[words.index("--num_accelerators") + 1] == "2"
+    assert words[-2:] == ["steps=3", "processes=2"]
+
+
+def test_a_recipe_survives_being_written_out(tmp_path):
+    import dataclasses
+
+    loaded = recipe.load("tiny/instruct")
+    path = tmp_path / "again.yaml"
+    path.write_text(yaml.safe_dump(dataclasses.asdict(loaded)))
+    assert recipe.load(str(path)) == loaded
