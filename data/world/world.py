@@ -1,0 +1,139 @@
+"""The drawn world as a dataset: scene, picture, questions, all from a split and a number."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.sample import Sample, Turn
+from data.world.compose import compose
+from data.world.forms import ALL, FORMS
+from data.world.palette import COLOURS
+from data.world.questions import settle
+from data.world.render import render
+from data.world.scene import Scene
+from data.world.splits import check_split
+from data.world.things import KINDS
+from data.world.view import View, view_of
+
+__all__ = ["FORMS", "SceneFacts", "World"]
+
+DENSE = "list"
+TRIES = 60
+
+
+@dataclass(frozen=True)
+class SceneFacts:
+    """A picture and the truth of its pixels.
+
+    Attributes:
+        image: ``(H, W, 3)`` uint8, RGB.
+        masks: ``(N, H, W)`` bool, the visible pixels of each thing; disjoint.
+        kinds, colours: ``(N,)`` int64, indices into ``KINDS`` and into the names of ``COLOURS``.
+    """
+
+    image: NDArray[np.uint8]
+    masks: NDArray[np.bool_]
+    kinds: NDArray[np.int64]
+    colours: NDArray[np.int64]
+
+
+def picture(split: str, seed: int) -> NDArray[np.uint8]:
+    """The picture of a scene, ``(H, W, 3)`` uint8 RGB."""
+    return render(compose(split, seed)).image
+
+
+class World:
+    """Scenes ``start`` .. ``start + count - 1`` of a split. Everything is a pure function of split and seed.
+
+    Raises:
+        ValueError: no such split, or a count or start below zero.
+    """
+
+    def __init__(self, split: str, count: int, start: int = 0) -> None:
+        check_split(split)
+        if count < 0 or start < 0:
+            raise ValueError(f"A world needs a count and a start of at least 0, not {count} and {start}.")
+        self.split, self.count, self.start = split, count, start
+
+    def __len__(self) -> int:
+        return self.count
+
+    def scene(self, index: int) -> Scene:
+        """The facts of a scene."""
+        return compose(self.split, self._seed(index))
+
+    def sample(self, index: int) -> Sample:
+        """One conversation about one scene, its form drawn from the evaluation mix."""
+        seed = self._seed(index)
+        scene = compose(self.split, seed)
+        view = view_of(scene, render(scene).masks)
+        rng = self._rng(seed, "sample")
+        return self._sample(seed, view, converse(view, rng))
+
+    def pack(self, index: int, conversations: int, dense: bool = False) -> tuple[NDArray[np.uint8], list[Sample]]:
+        """One picture ``(H, W, 3)`` uint8 RGB and several independent conversations about it; with ``dense`` one of
+        them names everything."""
+        seed = self._seed(index)
+        scene = compose(self.split, seed)
+        shown = render(scene)
+        view = view_of(scene, shown.masks)
+        rng = self._rng(seed, "pack")
+        listed = [converse(view, rng, form=DENSE)] if dense and conversations else []
+        talks = listed + [converse(view, rng) for _ in range(conversations - len(listed))]
+        return shown.image, [self._sample(seed, view, turns, f"-{number:02d}") for number, turns in enumerate(talks)]
+
+    def facts(self, index: int) -> SceneFacts:
+        """The picture with the mask, kind and colour of each thing."""
+        scene = self.scene(index)
+        shown = render(scene)
+        colours = tuple(COLOURS)
+        return SceneFacts(
+            image=shown.image,
+            masks=shown.masks,
+            kinds=np.array([KINDS.index(thing.kind) for thing in scene.things], dtype=np.int64),
+            colours=np.array([colours.index(thing.colour) for thing in scene.things], dtype=np.int64),
+        )
+
+    def texts(self, count: int) -> Iterator[str]:
+        """``count`` questions and answers in turn, from the scenes in order and over again."""
+        given = 0
+        for round_number in range(count):
+            for index in range(len(self)):
+                _, samples = self.pack(index, 12, dense=round_number == 0)
+                for turn in (turn for sample in samples for turn in sample.turns):
+                    for text in (turn.question, turn.answer):
+                        if given == count:
+                            return
+                        given += 1
+                        yield text
+
+    def _seed(self, index: int) -> int:
+        if not 0 <= index < self.count:
+            raise IndexError(f"There is no scene {index} among {self.count}.")
+        return self.start + index
+
+    def _rng(self, seed: int, use: str) -> Random:
+        return Random(f"{use} of the drawn world {self.split} {seed}")
+
+    def _sample(self, seed: int, view: View, turns: tuple[Turn, ...], ending: str = "") -> Sample:
+        name = f"{self.split}-{seed:06d}{ending}"
+        return Sample(name, partial(picture, self.split, seed), (view.height, view.width), turns)
+
+
+def converse(view: View, rng: Random, form: str | None = None) -> tuple[Turn, ...]:
+    """A conversation about a picture: of one form, or of one drawn by its share of the evaluation mix. A form that the
+    picture does not allow gives way to another; listing everything is always allowed."""
+    names, shares = list(ALL), [entry.share for entry in ALL.values()]
+    for _ in range(TRIES):
+        chosen = form or rng.choices(names, shares)[0]
+        proposals = ALL[chosen].propose(view, rng)
+        if proposals is None:
+            continue
+        turns = tuple(turn for proposal in proposals if (turn := settle(view, proposal)) is not None)
+        if len(turns) == len(proposals):
+            return turns
+    return converse(view, rng, DENSE) if form is None else ()
