@@ -1,0 +1,157 @@
+"""Games, toys and parties."""
+
+from data.world.fact import Fact
+
+FACTS = (
+    Fact(
+        "toys_for_the_park",
+        {
+            "ball": "is a toy for the park",
+            "kite": "is a toy for the park",
+            "balloon": "is a toy for the park",
+        },
+        "A toy for the park",
+        (
+            "What toy could a child take to the park?",
+            "The children want to play outside with a toy. What could they take?",
+            "Show me all the toys.",
+            "a toy to play with on the grass",
+            "What would you find in a toy shop?",
+        ),
+        ("The children are on the grass in the park. What toy could they play with?", "Find all the toys for outside."),
+    ),
+    Fact(
+        "kick",
+        {"ball": "is made to be kicked"},
+        "Something to kick",
+        (
+            "What do you kick into a goal?",
+            "I want to play a match with my friends. What do we need?",
+            "Show me what the goalkeeper has to stop.",
+            "something to kick",
+            "The team is on the pitch and the referee has his whistle. What do they need?",
+        ),
+        ("What does the team kick past the goalkeeper?", "We have a pitch and a goal. What do we need for a match?"),
+    ),
+    Fact(
+        "bounce_and_catch",
+        {"ball": "bounces and can be caught"},
+        "Something to bounce and catch",
+        (
+            "What bounces when you drop it?",
+            "Show me what we could throw to each other and catch.",
+            "something to throw and catch",
+            "What could I throw for the dog to fetch?",
+            "What do you throw through a hoop?",
+            "I want to practise throwing and catching.",
+        ),
+        ("The dog likes to fetch. What could I throw?", "What will bounce if I throw it at the wall?"),
+    ),
+    Fact(
+        "juggle",
+        {"ball": "is thrown up by jugglers"},
+        "Something to juggle with",
+        (
+            "What does a juggler throw up?",
+            "What does a seal balance on its nose at the circus?",
+            "Show me what is hit over the net in tennis.",
+            "something round to juggle with at the circus",
+            "What is hit with a racket or a bat?",
+        ),
+        ("What does the juggler at the circus need?", "I have a racket for tennis. What do I hit over the net?"),
+    ),
+    Fact(
+        "round_and_full_of_air",
+        {"ball": "is full of air", "balloon": "is full of air"},
+        "A toy full of air",
+        (
+            "What toy is full of air?",
+            "I have a pump. What toy could I blow up?",
+            "Show me all the toys that go flat when the air comes out.",
+            "a toy to blow up or pump up",
+            "What toy would a needle make flat?",
+        ),
+        ("What toy must be blown up with air?", "The toy is flat and needs air. What is it?"),
+    ),
+    Fact(
+        "windy_day",
+        {"kite": "flies in the wind"},
+        "A toy for a windy day",
+        (
+            "It is a windy day. What could I play with on the hill?",
+            "What toy needs the wind?",
+            "Show me the toy that flies in the wind.",
+            "something to fly on a windy beach",
+            "The wind is strong and steady. What could the children fly?",
+        ),
+        ("The wind on the hill is strong. What could I fly?", "What do I need to play with the wind on the beach?"),
+    ),
+    Fact(
+        "diamond_and_tail",
+        {"kite": "has a frame and a tail"},
+        "A toy with a frame and a tail",
+        (
+            "What toy has a frame, a long line and a tail with bows?",
+            "I have thin sticks, cloth and a reel of string. What could I make?",
+            "Show me the toy shaped like a diamond.",
+            "a toy made of sticks and cloth that pulls at its line",
+            "I run and let out the line so that it rises. What is it?",
+        ),
+        ("What could I make out of sticks, cloth and a line?", "Find the toy with a tail of bows."),
+    ),
+    Fact(
+        "on_a_string",
+        {"kite": "is held on a string", "balloon": "is held on a string"},
+        "A toy held on a string",
+        (
+            "What rises above you on a string that you hold?",
+            "I must hold on to the string or my toy will be lost in the sky. What is it?",
+            "Show me all the toys that are held on a string.",
+            "a toy on a string that is up in the air",
+            "What toy will go up and away if I let go of the string?",
+        ),
+        (
+            "What toy do you hold by a string while it is up in the sky?",
+            "I let go of the string and my toy went away. What was it?",
+        ),
+    ),
+    Fact(
+        "blow_up",
+        {"balloon": "is blown up by mouth"},
+        "Something to blow up by mouth",
+        (
+            "What do you blow up with your own breath?",
+            "I have plenty of breath. What could I blow up and knot?",
+            "Show me what a clown twists into the shape of a dog.",
+            "something made of thin rubber to blow up",
+            "What grows when you blow into it?",
+        ),
+        ("What thin rubber thing do I blow my breath into?", "What does the clown blow up and twist?"),
+    ),
+    Fact(
+        "pops",
+        {"balloon": "pops with a bang"},
+        "Something that pops with a bang",
+        (
+            "What pops with a bang when you prick it?",
+            "I have heard a loud pop at the party. What was it?",
+            "Show me what should not touch a needle.",
+            "something that bursts with a bang",
+            "What would burst if a thorn touched it?",
+        ),
+        ("What bursts when a needle touches it?", "I pricked it and heard a loud bang. What was it?"),
+    ),
+    Fact(
+        "helium",
+        {"balloon": "floats up when filled with helium"},
+        "Something to fill with helium",
+        (
+            "What floats up to the ceiling when it is filled with helium?",
+            "I have bought some helium. What should I fill?",
+            "Show me what is tied to the gate so that guests find the children's party.",
+            "something light to hang up in bunches for a party",
+            "What do we rub on our hair to make it stand up?",
+        ),
+        ("What should I fill with helium for the party?", "I want something that floats up at my party."),
+    ),
+)
