@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from data.world.compose import REPEAT_KIND
 from data.world.things import KINDS
 
-SCENES, ROUNDS = 3000, 40
+SCENES, ROUNDS = 2000, 40
 
 Test = Callable[[Counter[str]], bool]
 """Whether a cell is in a state, given how many things a scene has of each kind."""
@@ -37,11 +37,14 @@ def _simulated(crowd: bool) -> tuple[Counter[str], ...]:
     return tuple(scenes)
 
 
-def weights(tests: Sequence[Test], crowd: bool) -> NDArray[np.float64]:
+def weights(tests: Sequence[Test], others: Sequence[Test], crowd: bool) -> NDArray[np.float64]:
     """Weights ``(C,)`` of C cells such that a cell drawn among those in the state, in proportion, is each one equally
-    often. ``crowd``: for scenes of the crowded split."""
-    within = np.array([[test(kinds) for test in tests] for kinds in _simulated(crowd)], dtype=np.float64)
-    within = within[within.any(axis=1)]
+    often. ``others``: the other state, of which a scene must have a cell too to be asked; ``crowd``: for scenes of the
+    crowded split."""
+    scenes = _simulated(crowd)
+    within = np.array([[test(kinds) for test in tests] for kinds in scenes], dtype=np.float64)
+    open_scenes = np.array([any(test(kinds) for test in others) for kinds in scenes])
+    within = within[within.any(axis=1) & open_scenes]
     weight = np.ones(len(tests))
     for _ in range(ROUNDS):
         drawn = within * weight
@@ -54,3 +57,21 @@ def pick(rng: random.Random, tests: Sequence[Test], weight: NDArray[np.float64],
     """A cell that is in the state in a scene with these kinds, by weight; None when there is none."""
     open_cells = [cell for cell, test in enumerate(tests) if test(kinds)]
     return rng.choices(open_cells, [float(weight[cell]) for cell in open_cells])[0] if open_cells else None
+
+
+def choose(
+    rng: random.Random, states: tuple[Sequence[Test], Sequence[Test]], crowd: bool, kinds: Counter[str], absent: bool
+) -> int | None:
+    """A cell that is present, or one that is absent, in a scene with these kinds; None unless the scene has both.
+
+    ``states``: the tests for present and for absent, tuples that live as long as the program.
+    """
+    here, gone = (pick(rng, states[side], _weights(states, side, crowd), kinds) for side in (0, 1))
+    if here is None or gone is None:
+        return None
+    return gone if absent else here
+
+
+@lru_cache(maxsize=32)
+def _weights(states: tuple[Sequence[Test], Sequence[Test]], side: int, crowd: bool) -> NDArray[np.float64]:
+    return weights(states[side], states[1 - side], crowd)

@@ -126,17 +126,21 @@ def _beside(view: View, direction: Direction, anchors: frozenset[int] | None, th
 
 
 def _sized(view: View, size: str, among: frozenset[int] | None) -> frozenset[int] | None:
-    """Only when each is plainly small or plainly large: no medium ones, and no large one near a small one's area."""
+    """The things of the size class, when every other is plainly of another size. A medium one beside none of the class
+    might pass for one, so then nothing is said."""
     if among is None:
         return None
     things = [view.things[index] for index in among]
-    if any(thing.size == "medium" for thing in things):
-        return None
-    small = [thing.area for thing in things if thing.size == "small"]
-    large = [thing.area for thing in things if thing.size == "large"]
-    if small and large and min(large) < AREA_RATIO * max(small):
-        return None
-    return frozenset(thing.index for thing in things if thing.size == size)
+    chosen = [thing for thing in things if thing.size == size]
+    others = [thing for thing in things if thing.size != size]
+    if not chosen:
+        return None if any(thing.size == "medium" for thing in others) else frozenset()
+    for one in chosen:
+        for other in others:
+            lesser, greater = (one.area, other.area) if size == "small" else (other.area, one.area)
+            if greater < AREA_RATIO * lesser:
+                return None
+    return frozenset(thing.index for thing in chosen)
 
 
 def _most(view: View, order: Order, among: frozenset[int] | None) -> frozenset[int] | None:

@@ -2,13 +2,9 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import lru_cache
 from random import Random
 
-import numpy as np
-from numpy.typing import NDArray
-
-from data.world.balance import Test, pick, weights
+from data.world.balance import Test, choose
 from data.world.descriptions import Kind
 from data.world.questions import ABSENT, Form, Part, Proposal
 from data.world.view import View
@@ -76,17 +72,11 @@ TESTS: dict[str, tuple[Test, ...]] = {
 }
 
 
-@lru_cache(maxsize=8)
-def _weights(state: str, crowd: bool) -> NDArray[np.float64]:
-    return weights(TESTS[state], crowd)
-
-
 def by_family(view: View, rng: Random) -> tuple[Proposal, ...] | None:
     """All of a family, or the only one of it; every family equally often present and absent."""
-    crowd = view.split == "test_crowd"
-    present, together = rng.random() >= ABSENT, rng.random() < 0.65
-    state = "none" if not present else "some" if together else "one"
-    cell = pick(rng, TESTS[state], _weights(state, crowd), view.kinds)
+    absent, together = rng.random() < ABSENT, rng.random() < 0.65
+    states = (TESTS["some" if together else "one"], TESTS["none"])
+    cell = choose(rng, states, view.split == "test_crowd", view.kinds, absent)
     if cell is None:
         return None
     family = FAMILIES[cell]

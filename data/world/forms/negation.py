@@ -19,21 +19,21 @@ MOST = 6
 def by_other_colour(view: View, rng: Random) -> tuple[Proposal, ...] | None:
     """The only one of its kind that has not a colour. Absent: all of its kind have that colour, or there is none."""
     absent, missing = rng.random() < ABSENT, rng.random() < 0.25
-    plans: list[tuple[str, str, int | None]] = []
+    here: list[tuple[str, str, int | None]] = []
+    gone: list[tuple[str, str, int | None]] = []
     for name in view.kinds:
         colours = [thing.colour for thing in view.things if thing.kind == name]
         for colour in dict.fromkeys(colours):
             others = [t.index for t in view.things if t.kind == name and t.colour != colour]
-            if absent and not others:
-                plans.append((colour, name, None))
-            if not absent and len(others) == 1:
-                plans.append((colour, name, others[0]))
-    if absent and missing and (other := absent_kind(view, rng)):
-        plans = [(colour, other, None) for colour in view.colours]
-    trained = [plan for plan in plans if plan[:2] not in HELD_OUT or view.pairs[plan[0], plan[1]]]
-    if not trained:
+            if not others:
+                gone.append((colour, name, None))
+            if len(others) == 1:
+                here.append((colour, name, others[0]))
+    if missing and (other := absent_kind(view, rng)):
+        gone = [(colour, other, None) for colour in view.colours if (colour, other) not in HELD_OUT]
+    if not here or not gone:
         return None
-    colour, name, index = rng.choice(trained)
+    colour, name, index = rng.choice(gone if absent else here)
     relative = rng.choice(("that is not", "that isn't", "which is not"))
     question = either(
         view.split, rng, the(f"{name} {relative} {colour}"), "negation", bare=name, other=colour, a_other=a(colour)
@@ -74,6 +74,6 @@ def _meant(view: View, left_out: Description) -> frozenset[int]:
 
 
 GROUP = (
-    Form("negation", 0.05, 'by what it is not: "the cup that is not red"', by_other_colour),
+    Form("negation", 0.07, 'by what it is not: "the cup that is not red"', by_other_colour),
     Form("rest", 0.015, 'all but some: "everything that is not a fruit"', by_rest),
 )

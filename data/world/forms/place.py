@@ -55,5 +55,5 @@ def by_spot(view: View, rng: Random) -> tuple[Proposal, ...] | None:
 
 GROUP = (
     Form("place", 0.07, 'by kind and place: "the cup on the left"', by_place),
-    Form("spot", 0.03, 'by place alone: "what is in the top left corner?"', by_spot),
+    Form("spot", 0.06, 'by place alone: "what is in the top left corner?"', by_spot),
 )

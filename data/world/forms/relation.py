@@ -40,10 +40,14 @@ def by_relation(view: View, rng: Random) -> tuple[Proposal, ...] | None:
     """A thing that surely lies in a direction from an anchor; absent: mirrored, or another kind in its place."""
     other = absent_kind(view, rng)
     absent, mirrored, coloured = rng.random() < ABSENT, rng.random() < MIRRORED, rng.random() < 0.2
+    rivals_first = rng.random() < 0.5
     if other is None:
         return None
     for anchor, words, where in anchors(view, rng):
-        for thing in rng.sample(view.things, len(view.things)):
+        things = rng.sample(view.things, len(view.things))
+        if rivals_first:
+            things.sort(key=lambda thing: view.kinds[thing.kind] == 1)
+        for thing in things:
             if thing.kind == anchor.kind:
                 continue
             what: Description = pair(thing.colour, thing.kind) if coloured else kind(thing.kind)

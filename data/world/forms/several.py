@@ -53,4 +53,4 @@ def _part(
     return one(pair(*chosen), None if absent else index, f"the {chosen[0]} {chosen[1]}"), set(chosen)
 
 
-GROUP = (Form("several", 0.10, 'several by name, present or not: "the key and the candle"', by_names),)
+GROUP = (Form("several", 0.14, 'several by name, present or not: "the key and the candle"', by_names),)
