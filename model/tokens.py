@@ -10,7 +10,12 @@ from data.sample import REJ, SEG
 
 IMAGE = "<image>"
 MARK = re.compile(f"{re.escape(SEG)}|{re.escape(REJ)}")
-ARTICLE = re.compile(r"\b(?:the|an?|my|your|its|something|anything)\b", re.IGNORECASE)
+_BEGINS = (
+    r"(?:the|an?|my|your|his|her|its|our|their|this|these|those|some|every|each|all|both|one|two|three|four|five)\b"
+)
+BEGINS = re.compile(rf"\b(?:{_BEGINS}|(?:some|any)(?:thing|one)\b)", re.IGNORECASE)
+SENTENCE = re.compile(r"[.;:!?]\s")
+JOINED = re.compile(rf"(?:,|,?\s*\b(?:and|or|but)\b)\s+(?={_BEGINS})", re.IGNORECASE)
 
 # LLaVA-1.5's conversation; what stands between generation marks is learned.
 CHAT_TEMPLATE = (
@@ -26,6 +31,7 @@ CHAT_TEMPLATE = (
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
     """A byte-level BPE tokenizer: any text is accepted and comes back unchanged.
 
+    The texts are learned as they stand in a chat, so that its layout takes few tokens.
     ``<SEG>`` and ``<REJ>`` are ordinary added tokens: special ones would vanish from decoded answers.
     """
     tokenizer = Tokenizer(models.BPE())
@@ -38,7 +44,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator((f"USER: \n{text} ASSISTANT: {text}" for text in texts), trainer)
     made = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token="<pad>",
@@ -68,16 +74,29 @@ def plain(text: str, tokenizer: PreTrainedTokenizerBase) -> str:
 def phrases(text: str) -> list[str]:
     """The words that name each mark of an answer, in order.
 
-    From "The red cup <SEG> and the blue ball <SEG> ..." come "the red cup" and "the blue ball": what stands between the
-    last article (or the last break of the sentence) and the mark. A mark right after another has none: "".
+    From "The red cup <SEG> keeps warm, and the ball left of the lamp <SEG> rolls." come "the red cup" and "the ball left
+    of the lamp". A mark right after another has none: "".
     """
     found, start = [], 0
     for mark in MARK.finditer(text):
-        words = text[start : mark.start()].strip()
-        words = re.split(r"[.,;:!?]\s|\band\b|\bor\b", words)[-1].strip(" ,.;:")
-        articles = list(ARTICLE.finditer(words))
-        if articles and not words[articles[0].start() :].lower().startswith(("something", "anything")):
-            words = words[articles[-1].start() :]
-        found.append(words[:1].lower() + words[1:])
+        found.append(_phrase(text[start : mark.start()], follows=start > 0))
         start = mark.end()
     return found
+
+
+def _phrase(words: str, follows: bool) -> str:
+    """The name at the end of ``words``: from the first article after the last break. ``follows``: the words go on from
+    an earlier mark, so they may begin with what is still said of that one."""
+    parts = SENTENCE.split(words)
+    follows, words = follows and len(parts) == 1, parts[-1]
+    joins = list(JOINED.finditer(words))
+    if follows and joins:
+        # "<SEG> and the cup" begins anew at the join; "<SEG> is dry, and the cup" does so at the last one.
+        at_once = not words[: joins[0].start()].strip()
+        words = words[(joins[0] if at_once else joins[-1]).end() :]
+    elif "," in words and BEGINS.search(words.rpartition(",")[2]):
+        words = words.rpartition(",")[2]
+    words = words.strip(" ,.;:\n\t")
+    begins = BEGINS.search(words)
+    words = words[begins.start() :] if begins else words
+    return words[:1].lower() + words[1:]
