@@ -56,11 +56,24 @@ FACTS = (
         (
             "What is said to keep the doctor away, one a day?",
             "What does a good pupil put on the teacher's desk?",
-            "Show me what the witch poisoned for the princess with the seven dwarfs.",
+            "Show me what a wise doctor tells us to eat every day.",
             "something to eat each day so that no doctor must come",
-            "What fell on a great scientist's head and made him think of gravity?",
+            "I want to bite into something crisp and round every day to stay healthy.",
         ),
-        ("What should I eat each day to keep the doctor away?", "What did the witch give the princess to eat?"),
+        ("What should I eat each day to keep the doctor away?", "What crisp thing should a pupil eat to stay healthy?"),
+    ),
+    Fact(
+        "in_old_stories",
+        {"apple": "is famous from old stories"},
+        "Something to eat from old stories",
+        (
+            "What did the witch poison for the princess with the seven dwarfs?",
+            "What fell on a great scientist's head and made him think of gravity?",
+            "Show me what the archer shot off his son's head.",
+            "something that the snake gave Eve to eat",
+            "What did Eve pick and give to Adam?",
+        ),
+        ("What did the witch give the princess to eat?", "What fell off and made the scientist think?"),
     ),
     Fact(
         "pie_and_cider",
@@ -71,7 +84,7 @@ FACTS = (
             "I want to bake a strudel with cinnamon. What do I need?",
             "Show me what is pressed to make cider.",
             "something to bake in a crumble with cinnamon",
-            "What do children bob for at a Halloween party?",
+            "What goes into a sauce to eat with roast pork?",
         ),
         ("I want to make cider. What do I need?", "What should I bake in a strudel?"),
     ),
@@ -104,7 +117,7 @@ FACTS = (
     Fact(
         "grows_in_bunches",
         {"banana": "is curved and grows in bunches"},
-        "Something curved that grows in bunches",
+        "Something sweet and curved",
         (
             "What is long and curved and grows in bunches?",
             "What is split in half and served with ice cream and chocolate sauce?",
@@ -227,10 +240,10 @@ FACTS = (
         "Something sweet to cut into rings",
         (
             "What fruit is sold in rings in a tin?",
-            "What sweet topping do people quarrel about on a pizza?",
+            "What sweet rings do people quarrel about on a pizza?",
             "Show me what is cut into rings and put on toast with ham and cheese.",
             "something to cut into juicy rings",
-            "What fruit is mixed with coconut and rum in a drink?",
+            "What fruit is cut into round slices with a hole in the middle?",
         ),
         ("What fruit do I cut into rings for a pizza?", "What sweet rings go with ham?"),
     ),

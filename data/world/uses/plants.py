@@ -65,11 +65,11 @@ FACTS = (
         {"tree": "is decorated at Christmas"},
         "Something to decorate at Christmas",
         (
-            "It is Christmas. What do we put the presents under?",
+            "It is Christmas. What do we put the gifts under?",
             "What do we decorate with lights and tinsel at Christmas?",
             "Show me what people hang stars and tinsel on.",
             "something to decorate with tinsel and a star on top",
-            "The presents are wrapped for Christmas Eve. Where should I put them?",
+            "The gifts are wrapped for Christmas Eve. What should I put them under?",
         ),
         (
             "I have tinsel and a star for Christmas. What do I hang them on?",
@@ -91,7 +91,7 @@ FACTS = (
     ),
     Fact(
         "say_love",
-        {"flower": "is a gift that says you love someone"},
+        {"flower": "is a gift of love"},
         "A gift to say that you love someone",
         (
             "I want to tell someone that I love her. What should I give her?",
@@ -188,8 +188,8 @@ FACTS = (
     ),
     Fact(
         "woods_after_rain",
-        {"mushroom": "grows in the woods after rain"},
-        "Something that grows in the woods after rain",
+        {"mushroom": "grows in damp and shady places"},
+        "Something that grows in damp and shady places",
         (
             "What grows in the damp woods after rain?",
             "I have a basket and go to the woods in autumn. What do I look for on the mossy ground?",
@@ -202,8 +202,8 @@ FACTS = (
     ),
     Fact(
         "may_be_poisonous",
-        {"mushroom": "may be poisonous when found wild"},
-        "Something wild that may be poisonous",
+        {"mushroom": "is a fungus and may be poisonous"},
+        "A fungus",
         (
             "What should you never eat from the woods unless an expert knows it?",
             "What is a kind of fungus?",
@@ -215,7 +215,7 @@ FACTS = (
     ),
     Fact(
         "fried_in_butter",
-        {"mushroom": "is good in soups and sauces"},
+        {"mushroom": "is good when fried with garlic"},
         "Something to slice into an omelette",
         (
             "What could I fry in butter for my omelette, without meat?",

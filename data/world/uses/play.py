@@ -49,8 +49,8 @@ FACTS = (
     ),
     Fact(
         "juggle",
-        {"ball": "is thrown up by jugglers"},
-        "Something to juggle with",
+        {"ball": "is thrown, hit and caught in games"},
+        "Something to hit or to juggle with",
         (
             "What does a juggler throw up?",
             "What does a seal balance on its nose at the circus?",
@@ -150,7 +150,7 @@ FACTS = (
             "I have bought some helium. What should I fill?",
             "Show me what is tied to the gate so that guests find the children's party.",
             "something light to hang up in bunches for a party",
-            "What do we rub on our hair to make it stand up?",
+            "What rises to the ceiling when a child lets go of it at a party?",
         ),
         ("What should I fill with helium for the party?", "I want something that floats up at my party."),
     ),

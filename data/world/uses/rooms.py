@@ -1,0 +1,228 @@
+"""Furniture: sitting, lying, eating at home."""
+
+from data.world.fact import Fact
+
+FACTS = (
+    Fact(
+        "sit_on",
+        {
+            "chair": "is made to sit on",
+            "sofa": "is made to sit on",
+            "bed": "is soft enough to sit on",
+        },
+        "Something to sit on",
+        (
+            "something to sit on",
+            "My legs are tired. Where could I sit down?",
+            "I have been standing all day. What could I rest on?",
+            "Show me everything in a house that you could sit on.",
+            "What could a guest sit on?",
+            "I need to sit down for a moment.",
+        ),
+        ("Where could my tired guest rest his legs?", "I want to rest. What could I sit on?"),
+    ),
+    Fact(
+        "seat_for_one",
+        {"chair": "is a seat for one person"},
+        "A seat for one person with a straight back",
+        (
+            "What is a seat with a straight back for one person?",
+            "I want to sit up straight at my desk. What do I need?",
+            "Show me what you pull out when you sit down to dinner.",
+            "something with a straight back to sit on at a desk",
+            "What does a polite waiter pull back for a lady?",
+            "What did Goldilocks sit on and break?",
+        ),
+        ("I have to sit up straight at dinner. What do I need?", "Find a seat for one person at a desk."),
+    ),
+    Fact(
+        "wooden_seat_at_dinner",
+        {"chair": "gives each guest a seat at dinner"},
+        "A seat for a guest at dinner",
+        (
+            "One more guest is coming to dinner. What should I bring for him to sit on?",
+            "What do pupils sit on in a classroom?",
+            "Show me what each pupil sits on.",
+            "a seat for one more guest at dinner",
+            "The music stops in the party game and each child must find one to sit on. What is it?",
+        ),
+        (
+            "The pupils are in the classroom. What does each one sit on?",
+            "One guest has no seat at dinner. What should I bring?",
+        ),
+    ),
+    Fact(
+        "eat_dinner_at",
+        {"table": "holds the plates at dinner"},
+        "Something to put the plates on",
+        (
+            "Dinner is ready. Where should I put the plates?",
+            "What does the family gather round for dinner?",
+            "I have a clean cloth and some plates. What should I lay them on?",
+            "Show me what we lay for dinner.",
+            "something to put the plates on",
+            "What do I wipe after dinner?",
+        ),
+        (
+            "Where should I lay the cloth for dinner?",
+            "The family is hungry. What should we gather round with our plates?",
+        ),
+    ),
+    Fact(
+        "work_surface",
+        {"table": "has a flat top to work on"},
+        "Something with a flat top to work on",
+        (
+            "I have to write a letter. What can I put the paper on?",
+            "We want to do a jigsaw. What should we lay the pieces out on?",
+            "What has a flat top and legs to stand on?",
+            "Show me what you can play cards on.",
+            "something flat to write my homework on",
+            "I need somewhere to put my computer.",
+        ),
+        (
+            "I have homework to write. What can I put my paper on?",
+            "We need something with a flat top to play cards on.",
+        ),
+    ),
+    Fact(
+        "sleep_at_night",
+        {"bed": "is made for sleeping"},
+        "Something to sleep in at night",
+        (
+            "It is late at night and I want to sleep. Where should I go?",
+            "What do you sleep in at night?",
+            "I am ill and the doctor says I must stay under the blankets. Where should I go?",
+            "Show me where a child is tucked in.",
+            "something to sleep in all night",
+            "I am yawning and it is late. Where do I belong?",
+        ),
+        (
+            "I am ill and must sleep. Where should I go?",
+            "It is late and the child is yawning. Where should she be tucked in?",
+        ),
+    ),
+    Fact(
+        "mattress",
+        {"bed": "has a mattress and a pillow"},
+        "Something with a mattress",
+        (
+            "What has a mattress and a pillow?",
+            "I have washed the sheets. What should I put them on?",
+            "Show me what you make in the morning.",
+            "something with a mattress, sheets and blankets",
+            "What do children fear a monster hides under?",
+        ),
+        ("Find what has sheets, blankets and a pillow.", "The sheets are clean. What do I put them on in the morning?"),
+    ),
+    Fact(
+        "lie_down",
+        {"bed": "is soft to lie on", "sofa": "is soft to lie on"},
+        "Something soft to lie on",
+        (
+            "Where could I lie down for a nap?",
+            "I would like to stretch out for an hour. What could I lie on?",
+            "Show me everything soft that is long enough to lie on.",
+            "something soft to lie down on",
+            "My friend is staying for the night. What could he lie on?",
+        ),
+        ("My friend is tired and wants to lie down. Where could he go?", "I want a nap on something long and soft."),
+    ),
+    Fact(
+        "sit_side_by_side",
+        {"sofa": "lets people sit side by side"},
+        "Something soft for people to sit on side by side",
+        (
+            "What lets three people sit side by side in the living room?",
+            "We want to watch a film side by side. What should we sit on?",
+            "Show me what has cushions and room for the whole family.",
+            "something with arms and cushions for two or three to sit on",
+            "Three guests want to sit together in comfort. Where should they go?",
+        ),
+        (
+            "We are three people and want to sit together in the living room.",
+            "What has cushions for a family to watch a film on?",
+        ),
+    ),
+    Fact(
+        "living_room_cushions",
+        {"sofa": "has soft cushions"},
+        "Something with soft cushions for the living room",
+        (
+            "What belongs in a living room in front of the television?",
+            "I have lost a coin between the cushions. Where should I look?",
+            "Show me the big soft seat with cushions.",
+            "something wide with cushions to flop down on",
+            "What do lazy people lounge on in front of the television?",
+        ),
+        (
+            "Where would a lazy person flop down to watch television?",
+            "What wide seat in the living room has soft cushions?",
+        ),
+    ),
+    Fact(
+        "stands_on_legs",
+        {
+            "chair": "stands on four legs",
+            "table": "stands on four legs",
+            "bed": "stands on four legs",
+            "sofa": "stands on four short legs",
+        },
+        "Furniture with four legs",
+        (
+            "What furniture stands on four legs?",
+            "Show me all the furniture with legs.",
+            "furniture that has four legs",
+            "What has four legs but cannot walk?",
+            "I have to put felt under the legs of my furniture. What should I lift?",
+        ),
+        ("Find furniture with four legs that cannot walk.", "What stands on four legs in a house and cannot walk?"),
+    ),
+    Fact(
+        "electric_light",
+        {"lamp": "gives light at a switch"},
+        "Something to switch on for light",
+        (
+            "What do you switch on when it gets dark?",
+            "What has a bulb and a plug?",
+            "I have bought a new bulb. What does it fit?",
+            "Show me what has a bulb under its shade.",
+            "something electric that shines",
+            "What must be plugged in to shine?",
+        ),
+        (
+            "What electric thing has a bulb and a switch?",
+            "It gets dark and I look for a switch. What should I switch on?",
+        ),
+    ),
+    Fact(
+        "desk_light",
+        {"lamp": "lights your desk"},
+        "Something electric to light my desk",
+        (
+            "My desk is in a dark corner. What electric thing would brighten it?",
+            "I sew in the evening and cannot see the thread. What should I switch on?",
+            "Show me what stands on a desk with a shade and a bulb.",
+            "something with a shade to brighten a dark corner",
+            "What do moths circle in my room when it is switched on?",
+        ),
+        (
+            "What should I switch on to see at my desk in the evening?",
+            "The corner of my room is dark. What should I plug in?",
+        ),
+    ),
+    Fact(
+        "gives_light",
+        {"lamp": "gives light", "candle": "gives light"},
+        "Something to give light",
+        (
+            "What gives light?",
+            "The room is dark. What could make it bright?",
+            "It is too dark to read. What would help?",
+            "Show me everything that shines in a dark room.",
+            "something to light up the room",
+            "I am afraid of the dark. What would help?",
+        ),
+        ("I cannot read because the room is dark. What would help?", "Find everything that makes a dark room bright."),
+    ),
+)
