@@ -29,7 +29,9 @@ class Options:
     Attributes:
         conversations: packed behind each image.
         dense: share of the images with one conversation that names everything.
-        masks: marks of an image whose mask is decoded (drawn at random; the map is supervised at every mark).
+        images: images of a batch that go through the segmenter, the first ones (the map is supervised in every image,
+            at every mark; on two cores the segmenter costs more than the language model).
+        masks: marks of such an image whose mask is decoded, chosen at random.
         corrected: share of the images whose decoded masks get one corrective click and a second pass, so that the
             decoder keeps what the segmenter learned about clicks.
         ce, bce, dice, iou: weights of the losses; the map's BCE and Dice have the same as the mask's.
@@ -38,7 +40,8 @@ class Options:
 
     conversations: int = 8
     dense: float = 0.5
-    masks: int = 2
+    images: int = 4
+    masks: int = 3
     corrected: float = 0.25
     ce: float = 1.0
     bce: float = 2.0
@@ -83,14 +86,16 @@ class Objective(nn.Module):
     def forward(self, batch: GroundingBatch) -> dict[str, torch.Tensor]:
         out = self.model.backbone(batch.chat)
         ce, marked = self._words(out.logits, out.targets)
+        count = min(self.options.images, len(out.traces))
         with torch.no_grad():
-            features = self.model.segmenter.encode(batch.sam, batch.chat.sizes)
+            encoded = self.model.segmenter.encode(batch.sam[:count], batch.chat.sizes[:count])
+        features = [*encoded, *[None] * (len(out.traces) - count)]
         rows = [self._image(*row) for row in zip(out.traces, features, batch.masks, strict=True)]
-        scores = {name: _mean([r[name] for r in rows], ce) for name in ("map_bce", "map_dice", "bce", "dice", "iou")}
+        scores = {name: _mean([r[name] for r in rows if name in r], ce) for name in ("map_bce", "map_dice", "bce", "dice", "iou")}
         o = self.options
         loss = o.ce * ce + o.bce * (scores["map_bce"] + scores["bce"]) + o.dice * (scores["map_dice"] + scores["dice"])
         loss = loss + o.iou * scores["iou"]
-        watched = {"marked": marked, "mask_iou": _mean([r["mask_iou"] for r in rows], ce)}
+        watched = {"marked": marked, "mask_iou": _mean([r["mask_iou"] for r in rows if "mask_iou" in r], ce)}
         return {"loss": loss, "ce": ce, **scores, **{k: v.detach() for k, v in watched.items()}}
 
     def _words(self, logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -103,25 +108,26 @@ class Objective(nn.Module):
         pair = logits[is_mark][:, marks].argmax(dim=-1)
         return ce, (marks[pair] == targets[is_mark]).float().mean()
 
-    def _image(self, trace: Trace, features: Features, truth: torch.Tensor) -> dict[str, torch.Tensor]:
+    def _image(self, trace: Trace, features: Features | None, truth: torch.Tensor) -> dict[str, torch.Tensor]:
         """Losses of one image's marks, each ``(n,)``: absent targets carry none.
 
         An image without any mark to draw still decodes one, at weight 0: a process without masks must take part in the
         collectives of the others.
         """
         present = truth.flatten(1).any(dim=1).nonzero()[:, 0]
-        weight = 1.0 if len(present) else 0.0
-        if not len(present):
+        weight = len(present)
+        if not weight:
             present = torch.zeros(min(1, len(trace)), dtype=torch.int64, device=truth.device)
         size = (truth.shape[1], truth.shape[2])
         maps = self.model.ground(trace, size, keep=present)
         goal = losses.map_target(truth[present], trace.frame)
         valid = trace.frame.valid_mask().to(truth.device)
         map_bce, map_dice = losses.map_losses(maps.maps, goal, valid, self.model.config.map_scale)
-        chosen = torch.randperm(len(present), device=truth.device)[: self.options.masks]
-        drawn = self._masks(maps.prompts.select(chosen), features, truth[present[chosen]])
-        scores = {"map_bce": map_bce, "map_dice": map_dice, **drawn}
-        return {name: value * weight if weight == 0 else value for name, value in scores.items()}
+        scores = {"map_bce": map_bce, "map_dice": map_dice}
+        if features is not None:
+            chosen = torch.randperm(len(present), device=truth.device)[: self.options.masks]
+            scores |= self._masks(maps.prompts.select(chosen), features, truth[present[chosen]])
+        return scores if weight else {name: value * 0 for name, value in scores.items()}
 
     def _masks(self, prompts: SegPrompts, features: Features, truth: torch.Tensor) -> dict[str, torch.Tensor]:
         """Decode, score, and now and then correct by a click and decode again."""

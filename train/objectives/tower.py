@@ -27,11 +27,13 @@ COLOUR = {name: i for i, name in enumerate(COLOURS)}
 
 @dataclass(frozen=True)
 class Options:
-    """Weights of the losses, and the least share of a patch that a thing must cover to be asked for its place."""
+    """Weights of the losses; the weight of a patch that shows only backdrop, where a covered one has 1 more; and the
+    least share of a patch that a thing must cover to be asked for its place."""
 
     kind: float = 1.0
     colour: float = 0.5
     place: float = 1.0
+    backdrop: float = 0.1
     covered: float = 0.25
 
 
@@ -111,11 +113,18 @@ class Objective(nn.Module):
     def forward(self, batch: Patches) -> dict[str, torch.Tensor]:
         seen = self.model.backbone.see(batch.prepared)  # (B, N, tower_size)
         kinds = self.kind(seen).float()
-        kind = functional.cross_entropy(kinds.flatten(0, 1), batch.kind.flatten(0, 1))
-        colour = functional.cross_entropy(self.colour(seen).float().flatten(0, 1), batch.colour.flatten(0, 1))
+        weight = self.options.backdrop + batch.covered.flatten()
+        kind = _weighted(kinds, batch.kind, weight)
+        colour = _weighted(self.colour(seen).float(), batch.colour, weight)
         sure = batch.covered > self.options.covered
         place = functional.smooth_l1_loss(self.place(seen).float()[sure], batch.place[sure], beta=0.5)
         right = (kinds.argmax(-1) == batch.kind.argmax(-1))[batch.covered > 0.5].float().mean()
         weights = (self.options.kind, self.options.colour, self.options.place)
         loss = sum((w * x for w, x in zip(weights, (kind, colour, place), strict=True)), torch.zeros_like(kind))
         return {"loss": loss, "kind": kind, "colour": colour, "place": place, "right": right.detach()}
+
+
+def _weighted(logits: torch.Tensor, share: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Cross entropy of ``(B, N, K)`` against shares, as a mean over the patches weighted by ``(B * N,)``."""
+    each = functional.cross_entropy(logits.flatten(0, 1), share.flatten(0, 1), reduction="none")
+    return (weight * each).sum() / weight.sum()
