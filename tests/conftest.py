@@ -1,0 +1,36 @@
+"""What all tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow as well")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--slow") or os.environ.get("CI"):
+        return
+    skip = pytest.mark.skip(reason="slow: run with --slow, or set CI")
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Every test begins from the same random state."""
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def shared():
+    """The folder of published outputs and sample trees beside the checkout."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no folder {SHARED.name} beside the checkout")
+    return SHARED
