@@ -63,22 +63,24 @@ class World:
         return self.count
 
     def scene(self, index: int) -> Scene:
-        """The facts of a scene."""
+        """What is in a scene."""
         return compose(self.split, self._seed(index))
+
+    def view(self, index: int) -> View:
+        """The facts of a scene as it shows."""
+        scene = self.scene(index)
+        return view_of(scene, render(scene).masks)
 
     def sample(self, index: int) -> Sample:
         """One conversation about one scene, its form drawn from the evaluation mix."""
-        seed = self._seed(index)
-        scene = compose(self.split, seed)
-        view = view_of(scene, render(scene).masks)
-        rng = self._rng(seed, "sample")
-        return self._sample(seed, view, converse(view, rng))
+        seed, view = self._seed(index), self.view(index)
+        return self._sample(seed, view, converse(view, self._rng(seed, "sample")))
 
     def pack(self, index: int, conversations: int, dense: bool = False) -> tuple[NDArray[np.uint8], list[Sample]]:
         """One picture ``(H, W, 3)`` uint8 RGB and several independent conversations about it; with ``dense`` one of
         them names everything."""
         seed = self._seed(index)
-        scene = compose(self.split, seed)
+        scene = self.scene(index)
         shown = render(scene)
         view = view_of(scene, shown.masks)
         rng = self._rng(seed, "pack")
