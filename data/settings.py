@@ -44,7 +44,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if origin in (Union, types.UnionType):
         if value is None and type(None) in args:
             return None
-        return _convert(next(a for a in args if a is not type(None)), value, where)
+        return _convert(_fitting(args, value), value, where)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return value if isinstance(value, hint) else build(hint, value, where)
     if origin is tuple:
@@ -65,6 +65,12 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if hint is Any:
         return value
     return _scalar(hint, value, where)
+
+
+def _fitting(args: tuple[Any, ...], value: Any) -> Any:
+    """Of a union's types the one that the value has, else the first."""
+    given = [a for a in args if a is not type(None)]
+    return next((a for a in given if type(value) is a), given[0])
 
 
 def _scalar(hint: type, value: Any, where: str) -> Any:

@@ -1,6 +1,5 @@
 """The grounding model: a backbone that writes marks, channels that turn them into prompts, a segmenter that draws."""
 
-import json
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -12,8 +11,10 @@ import torch
 from torch import nn
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from data.sample import SEG
 from data.settings import build as settings
-from model import backbones, config as configs, prompting, segmenters
+from model import backbones, prompting, segmenters
+from model import config as configs
 from model.backbones.base import Backbone
 from model.config import ModelConfig
 from model.policy import LayerPolicy
@@ -62,7 +63,11 @@ class GroundingModel(nn.Module):
         options = settings(family.Options, config.backbone.options, "backbone")
         backbone = family.Model(network, tokenizer, options, LayerPolicy(config.layer).candidates)
         drawer = segmenters.load(config.segmenter.family)
-        segmenter = drawer.Model(settings(drawer.Options, config.segmenter.options, "segmenter"))
+        sizes = settings(drawer.Options, config.segmenter.options, "segmenter")
+        try:
+            segmenter = drawer.Model(sizes)
+        except (ArithmeticError, AssertionError, RuntimeError, TypeError) as error:
+            raise ValueError(f"segmenter: its sizes do not fit together ({_reason(error)}): {sizes}") from error
         channels = {}
         for name, values in config.channels.items():
             channel = prompting.load(name)
@@ -105,18 +110,11 @@ class GroundingModel(nn.Module):
             configs.write(self.config, made / "config.json")
             self.backbone.save(made / "backbone", dtype)
             for part in ("segmenter", "channels"):
-                tensors = {k: v.detach().to("cpu", dtype).contiguous() for k, v in getattr(self, part).state_dict().items()}
-                safetensors.torch.save_file(tensors, made / f"{part}.safetensors")
+                safetensors.torch.save_file(_stored(getattr(self, part), dtype), made / f"{part}.safetensors")
             made.chmod(0o755)
-            old = folder.with_name(f".{folder.name}-old")
-            shutil.rmtree(old, ignore_errors=True)
-            if folder.exists():
-                folder.rename(old)
-            made.rename(folder)
-            shutil.rmtree(old, ignore_errors=True)
-        except BaseException:
+            _replace(folder, made)
+        finally:
             shutil.rmtree(made, ignore_errors=True)
-            raise
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, device: str | torch.device = "cpu") -> "GroundingModel":
@@ -130,16 +128,49 @@ class GroundingModel(nn.Module):
             raise ValueError(f"no checkpoint at {folder}: name a folder that `pinpoint train` or a download has made")
         config = configs.read(folder / "config.json")
         family = backbones.load(config.backbone.family)
+        options = settings(family.Options, config.backbone.options, "backbone")
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder / "backbone", local_files_only=True)
-            network = family.load(str(folder / "backbone"))
-        except (OSError, ValueError, KeyError, RuntimeError, safetensors.SafetensorError, json.JSONDecodeError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise ValueError(f"{folder / 'backbone'} is missing or damaged ({reason}); fetch the checkpoint again") from error
-        model = cls._assemble(config, network, tokenizer)
+            network = family.load(folder / "backbone", options)
+        except Exception as error:  # a damaged file makes the libraries raise nearly anything
+            raise _damaged(folder / "backbone", error) from error
+        try:
+            model = cls._assemble(config, network, tokenizer)
+        except ValueError as error:
+            raise ValueError(f"{folder}: {error}") from error
         for part in ("segmenter", "channels"):
             _load(getattr(model, part), folder / f"{part}.safetensors")
+        try:
+            learned = model.backbone.encode_chat([("Where?", f"Here {SEG}.")]).labels
+        except Exception as error:  # a chat template is a program
+            raise _damaged(folder / "backbone", error) from error
+        if model.backbone.mark_ids[0] not in learned.tolist():
+            raise ValueError(f"{folder / 'backbone'}: its chat template does not tell which words are an answer")
         return model.to(device).eval()
+
+
+def _stored(module: nn.Module, dtype: torch.dtype | None) -> dict[str, torch.Tensor]:
+    """The module's tensors as they are stored: parameters in ``dtype``; buffers, which place points, as they are."""
+    learned = {name for name, _ in module.named_parameters()}
+    return {
+        name: value.detach().to("cpu", dtype if name in learned else None).contiguous()
+        for name, value in module.state_dict().items()
+    }
+
+
+def _replace(folder: Path, made: Path) -> None:
+    """Put ``made`` in the place of ``folder``, which comes back if that fails."""
+    old = folder.with_name(f".{folder.name}-old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    try:
+        made.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _load(module: nn.Module, path: Path) -> None:
@@ -151,9 +182,18 @@ def _load(module: nn.Module, path: Path) -> None:
     try:
         tensors = safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
-        raise ValueError(f"{path} is missing or damaged ({error}); fetch the checkpoint again") from error
+        raise _damaged(path, error) from error
     try:
         module.load_state_dict(tensors)
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines()[1:]]
         raise ValueError(f"{path} does not fit its config.json: {'; '.join(lines)[:300]}") from error
+
+
+def _damaged(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"{path} is missing or damaged ({_reason(error)}); fetch the checkpoint again")
+
+
+def _reason(error: Exception) -> str:
+    """The first line that an error says, or its name."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:300]

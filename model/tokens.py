@@ -64,9 +64,9 @@ def add_marks(tokenizer: PreTrainedTokenizerBase) -> int:
     return int(tokenizer.add_tokens([AddedToken(mark, normalized=False, special=False) for mark in (SEG, REJ)]))
 
 
-def plain(text: str, tokenizer: PreTrainedTokenizerBase) -> str:
-    """A person's text with every spelling of an added token broken up, so that it stays text."""
-    spellings = sorted(tokenizer.get_added_vocab(), key=len, reverse=True)
+def plain(text: str, tokenizer: PreTrainedTokenizerBase, keep: tuple[str, ...] = ()) -> str:
+    """A person's text with every spelling of an added token, but those to ``keep``, broken up so that it stays text."""
+    spellings = sorted(set(tokenizer.get_added_vocab()) - set(keep), key=len, reverse=True)
     pattern = "|".join(re.escape(spelling) for spelling in spellings)
     return re.sub(pattern, lambda found: f"{found[0][0]} {found[0][1:]}", text) if pattern else text
 
@@ -74,8 +74,8 @@ def plain(text: str, tokenizer: PreTrainedTokenizerBase) -> str:
 def phrases(text: str) -> list[str]:
     """The words that name each mark of an answer, in order.
 
-    From "The red cup <SEG> keeps warm, and the ball left of the lamp <SEG> rolls." come "the red cup" and "the ball left
-    of the lamp". A mark right after another has none: "".
+    From "The red cup <SEG> keeps warm, and the ball left of the lamp <SEG> rolls." come "the red cup" and "the ball
+    left of the lamp". A mark right after another has none: "".
     """
     found, start = [], 0
     for mark in MARK.finditer(text):

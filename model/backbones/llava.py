@@ -1,5 +1,6 @@
 """LLaVA (Liu et al. 2023) from the transformers classes: a CLIP tower, a projector and a Llama."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from transformers import (
     LlavaForConditionalGeneration,
     PreTrainedTokenizerBase,
 )
+from transformers.utils import logging as notices
 
 from data.geometry import Frame
 from data.sample import REJ, SEG
@@ -78,11 +80,50 @@ def _place(tower: nn.Module) -> None:
         weight[1:, : 4 * quarter] = 0.5 * torch.cat([rows, columns], dim=2).flatten(0, 1)
 
 
-def load(folder: str, dtype: torch.dtype | None = None) -> LlavaForConditionalGeneration:
-    """A LLaVA from a folder that its own class wrote."""
-    return LlavaForConditionalGeneration.from_pretrained(
-        folder, dtype=dtype or torch.float32, attn_implementation="sdpa", local_files_only=True
-    )
+def load(folder: Path, options: Options) -> LlavaForConditionalGeneration:
+    """A LLaVA, in float32, from a folder that its own class wrote.
+
+    Its configuration is checked first: without one, transformers would make a network of seven billion random weights.
+
+    Raises:
+        ValueError: the folder holds something else, lacks a tensor, or has one of another shape.
+    """
+    _check_sizes(folder / "config.json", options)
+    with _quiet():
+        llava, found = LlavaForConditionalGeneration.from_pretrained(
+            folder, dtype=torch.float32, attn_implementation="sdpa", local_files_only=True, output_loading_info=True
+        )
+    for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if found.get(what):
+            raise ValueError(f"{what.replace('_keys', '')} tensors, {sorted(map(str, found[what]))[0]} among them")
+    return llava
+
+
+def _check_sizes(path: Path, options: Options) -> None:
+    """The stock configuration must have the sizes that the checkpoint's own one promises; the vocabulary is the
+    tokenizer's and may have grown."""
+    values = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(values, dict) or values.get("model_type") != "llava":
+        raise ValueError(f"{path.name} describes no llava")
+    for part, promised in (("vision_config", options.vision), ("text_config", options.text)):
+        held = _config(values[part])
+        for key, value in promised.items():
+            if key != "vocab_size" and getattr(held, key, value) != value:
+                raise ValueError(f"{path.name}: {part}: {key} is not {value} as the checkpoint's config.json says")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the bars and tables that transformers prints while it reads and writes."""
+    bars, verbosity = notices.is_progress_bar_enabled(), notices.get_verbosity()
+    notices.disable_progress_bar()
+    notices.set_verbosity_error()
+    try:
+        yield
+    finally:
+        notices.set_verbosity(verbosity)
+        if bars:
+            notices.enable_progress_bar()
 
 
 def _config(values: dict[str, Any]) -> Any:
@@ -112,6 +153,13 @@ class LlavaBackbone(Backbone):
         self.grid = (side, side)
         self.pad_id = tokenizer.pad_token_id
         self.mark_ids = tuple(tokenizer.convert_tokens_to_ids(mark) for mark in (SEG, REJ))
+        if None in (*self.mark_ids, self.pad_id, tokenizer.eos_token_id) or len(tokenizer) > text.vocab_size:
+            raise ValueError(
+                f"the tokenizer must have {SEG}, {REJ}, an end and a padding token among at most {text.vocab_size} "
+                f"tokens, as many as the language model knows; it has {len(tokenizer)}"
+            )
+        if vision.image_size != options.input_size:
+            raise ValueError(f"input_size: {options.input_size} is not the tower's image_size, {vision.image_size}")
         self.image_id = llava.config.image_token_id
         self.limit = text.max_position_embeddings
         self.register_buffer("clip_mean", torch.tensor(CLIP_MEAN).view(3, 1, 1), persistent=False)
@@ -169,7 +217,8 @@ class LlavaBackbone(Backbone):
             parts: list[dict[str, str]] = [{"type": "text", "text": plain(question, self.tokenizer)}]
             messages.append({"role": "user", "content": [{"type": "image"}, *parts] if number == 0 else parts})
             if answer is not None:
-                messages.append({"role": "assistant", "content": [{"type": "text", "text": answer}]})
+                said = plain(answer, self.tokenizer, keep=(SEG, REJ))
+                messages.append({"role": "assistant", "content": [{"type": "text", "text": said}]})
         made = self.tokenizer.apply_chat_template(
             messages,
             tokenize=True,
@@ -182,9 +231,12 @@ class LlavaBackbone(Backbone):
         place = int((ids == self.image_id).nonzero()[0, 0])
         count = self.grid[0] * self.grid[1]
         if len(ids) + count > self.limit:
+            what, remedy = (
+                ("question", "ask in fewer words") if len(turns) == 1 else ("conversation", "begin a new one")
+            )
             raise ValueError(
-                f"the question is too long: with the picture it takes {len(ids) + count} tokens and the model reads "
-                f"{self.limit}; ask in fewer words"
+                f"the {what} is too long: with the picture it takes {len(ids) + count} tokens and the model reads "
+                f"{self.limit}; {remedy}"
             )
         labels = torch.where(learned, ids, -100)
         image = torch.full((count,), self.image_id)
@@ -269,8 +321,6 @@ class LlavaBackbone(Backbone):
         encoded = self.encode_chat(turns)
         step = encoded.ids[None, prefix.length :].to(self.llava.device)
         room = self.limit - len(encoded.ids)
-        if room < 1:
-            raise ValueError(f"the conversation fills all {self.limit} tokens the model reads; begin a new one")
         cache = _copy(prefix.cache, self.llava.config.text_config)
         ids: list[int] = []
         marks: list[torch.Tensor] = []
@@ -291,7 +341,8 @@ class LlavaBackbone(Backbone):
                 stop = "cancelled"
                 break
             step = torch.tensor([[token]], device=self.llava.device)
-        rejected = torch.tensor([t == self.mark_ids[1] for t in ids if t in self.mark_ids], dtype=torch.bool)
+        kinds = [token == self.mark_ids[1] for token in ids if token in self.mark_ids]
+        rejected = torch.tensor(kinds, dtype=torch.bool, device=prefix.states.device)
         states_of_marks = torch.stack(marks) if marks else prefix.states.new_zeros(0, *prefix.states[:, 0].shape)
         trace = Trace(states_of_marks, prefix.states, self.grid, prefix.frame, rejected, self.layers)
         return Generated(torch.tensor(ids, dtype=torch.int64), self._text(ids), trace, stop)
@@ -304,7 +355,8 @@ class LlavaBackbone(Backbone):
         state = {name: value.detach().to("cpu", dtype) for name, value in self.llava.state_dict().items()}
         for shared in self.llava.all_tied_weights_keys:
             state.pop(shared, None)
-        self.llava.save_pretrained(folder, state_dict=state)
+        with _quiet():
+            self.llava.save_pretrained(folder, state_dict=state)
         self.tokenizer.save_pretrained(folder)
 
     def lora_targets(self) -> str:
