@@ -1,7 +1,7 @@
 """Pixel frames: the only resizing code of the project.
 
-A :class:`Frame` maps original pixels to another pixel grid (a network's input, a patch grid, a mask prompt) by one scale
-and one offset an axis. An integer coordinate is the *centre* of a pixel, so scaling by s maps x to (x + 0.5) s - 0.5.
+A :class:`Frame` maps original pixels to another grid (a network's input, a patch grid, a mask prompt) by one scale and
+one offset an axis. An integer coordinate is the *centre* of a pixel, so scaling by s maps x to (x + 0.5) s - 0.5.
 """
 
 from dataclasses import dataclass

@@ -28,8 +28,7 @@ def open_image(source: str | Path | bytes, name: str | None = None, most: int = 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own warnings of large pictures; the limit below is stricter
-            data = io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb")
-            with data, Image.open(data) as opened:
+            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as opened:
                 width, height = opened.size
                 if width * height > most:
                     raise ValueError(
@@ -45,7 +44,9 @@ def open_image(source: str | Path | bytes, name: str | None = None, most: int = 
     except IsADirectoryError as error:
         raise ValueError(f"{named}: is a folder, not a picture") from error
     except UnidentifiedImageError as error:
-        raise ValueError(f"{named}: is not a picture that can be read; give a PNG, JPEG, WebP, GIF, BMP or TIFF") from error
+        raise ValueError(
+            f"{named}: is not a picture that can be read; give a PNG, JPEG, WebP, GIF, BMP or TIFF"
+        ) from error
     except Image.DecompressionBombError as error:
         raise ValueError(f"{named}: claims more pixels than are read; make it smaller first") from error
     except (OSError, SyntaxError, EOFError, IndexError, TypeError, OverflowError) as error:

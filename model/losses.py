@@ -56,7 +56,8 @@ def map_losses(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """BCE and Dice of each similarity map, taken as logits ``scale * (map - 0.5)``.
 
-    The positive weight (negatives / positives, by mass) is each mask's own and enters the BCE alone (design, section 4).
+    The positive weight (negatives / positives, by mass) is each mask's own and enters the BCE alone (design, section
+    4).
 
     Args:
         maps: ``(S, h, w)`` float in [0, 1].

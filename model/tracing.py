@@ -1,6 +1,7 @@
 """What the language model had in mind at each mark: the rows of its hidden states that grounding needs, and no others.
 
-A *mark* is a ``<SEG>`` or ``<REJ>`` token. Its state is the hidden state that *predicts* it: the one at the token before,
+A *mark* is a ``<SEG>`` or ``<REJ>`` token. Its state is the hidden state that *predicts* it: the one at the token
+before,
 or at the last prompt position for a first token. So generation needs no extra forward pass, and ``<REJ>`` has one too.
 """
 

@@ -1,4 +1,4 @@
-"""``pinpoint train RECIPE [key=value ...]``: check the recipe, then start the DeepSpeed launcher on :mod:`train.run`."""
+"""``pinpoint train RECIPE [key=value ...]``: check the recipe, then run the DeepSpeed launcher on :mod:`train.run`."""
 
 import argparse
 import os

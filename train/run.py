@@ -1,8 +1,8 @@
 """One process of a training run; started by :mod:`train.launch` through the DeepSpeed launcher.
 
 Reads the recipe, builds the model, trains the objective, and leaves in the run's folder: ``recipe.yaml`` (resolved),
-``run.json`` (commit, versions, seed, command), ``checkpoints/`` (resumable), ``tensorboard/`` and ``model/`` (a Pinpoint
-checkpoint, renewed at every save).
+``run.json`` (commit, versions, seed, command), ``checkpoints/`` (resumable), ``tensorboard/`` and ``model/`` (a
+Pinpoint checkpoint, renewed at every save).
 """
 
 import argparse

@@ -71,7 +71,9 @@ class StageTrainer(Trainer):
         with torch.autocast(self.args.device.type, dtype=torch.bfloat16, enabled=self.recipe.precision == "bf16"):
             parts = model(batch)
         if not math.isfinite(loss := float(parts["loss"].detach())):
-            raise FloatingPointError(f"the loss became {loss} at step {self.state.global_step}; parts: {_floats(parts)}")
+            raise FloatingPointError(
+                f"the loss became {loss} at step {self.state.global_step}; parts: {_floats(parts)}"
+            )
         for name, value in _floats(parts).items():
             self._sums[name] += value
             self._counts[name] += 1

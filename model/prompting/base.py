@@ -1,7 +1,7 @@
 """Prompting channels: from the language model's states to prompts for a segmenter.
 
-A paradigm is a list of channels, written in a preset. A channel is one file of this package, found by its name: it holds
-a frozen dataclass ``Options`` (its settings, typed) and a class ``Channel(ChannelBase)``.
+A paradigm is a list of channels, written in a preset. A channel is one file of this package, found by its name: it
+holds a frozen dataclass ``Options`` (its settings, typed) and a class ``Channel(ChannelBase)``.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -22,7 +22,8 @@ class SegPrompts:
         points: ``(S, P, 2)`` float32, XY, original pixels (an integer is a pixel's centre).
         labels: ``(S, P)`` int64: 1 inside, 0 outside, -1 no point.
         mask: ``(S, 1, Hm, Wm)`` float, in the segmenter's mask-prompt frame (padding included). From the mask channel:
-            the similarity map in [0, 1], padded with 0. From an earlier mask: the segmenter's own low-resolution logits.
+            the similarity map in [0, 1], padded with 0. From an earlier mask: the segmenter's own low-resolution
+            logits.
         boxes: ``(S, 4)`` float32, XYXY, original pixels.
     """
 

@@ -1,4 +1,4 @@
-"""What a segmenter promises. One file of this package is one family; the code that composes knows only this contract."""
+"""What a segmenter promises. One file of this package is one family; what composes knows only this contract."""
 
 from dataclasses import dataclass
 

@@ -41,7 +41,7 @@ def test_an_unknown_recipe_suggests_the_near_one():
 def test_broken_yaml_names_the_file(tmp_path):
     path = tmp_path / "broken.yaml"
     path.write_text("steps: [1\n")
-    with pytest.raises(ValueError, match="broken.yaml: not valid YAML"):
+    with pytest.raises(ValueError, match=r"broken\.yaml: not valid YAML"):
         recipe.load(str(path))
 
 

@@ -19,7 +19,8 @@ from model.prompting.base import SegPrompts
 from model.segmenters.base import Features
 from model.tracing import Trace
 from train import clicks
-from train.batches import GroundingBatch, Item, collate as pack, make_item
+from train.batches import GroundingBatch, Item, make_item
+from train.batches import collate as pack
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,10 @@ class Objective(nn.Module):
             encoded = self.model.segmenter.encode(batch.sam[:count], batch.chat.sizes[:count])
         features = [*encoded, *[None] * (len(out.traces) - count)]
         rows = [self._image(*row) for row in zip(out.traces, features, batch.masks, strict=True)]
-        scores = {name: _mean([r[name] for r in rows if name in r], ce) for name in ("map_bce", "map_dice", "bce", "dice", "iou")}
+        scores = {
+            name: _mean([r[name] for r in rows if name in r], ce)
+            for name in ("map_bce", "map_dice", "bce", "dice", "iou")
+        }
         o = self.options
         loss = o.ce * ce + o.bce * (scores["map_bce"] + scores["bce"]) + o.dice * (scores["map_dice"] + scores["dice"])
         loss = loss + o.iou * scores["iou"]

@@ -1,6 +1,7 @@
 """The vision tower learns to see: each patch tells what covers it, in which colour, and where that thing's centre lies.
 
-A released LLaVA starts from a CLIP tower that has seen 400 million pictures. The tiny one has seen none, and words about
+A released LLaVA starts from a CLIP tower that has seen 400 million pictures. The tiny one has seen none, and words
+about
 a picture are a slow teacher for pixels; the drawn world knows the truth of each patch, so its tower starts from that.
 The heads that read the patches are thrown away afterwards.
 """
