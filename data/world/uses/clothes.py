@@ -60,7 +60,7 @@ FACTS = (
             "I am going to make snowballs. What will protect my hands?",
             "Show me what to put on freezing fingers.",
             "something to warm cold hands",
-            "My fingers are freezing. What would help?",
+            "My fingers are freezing. What should I wear?",
         ),
         (
             "What should I wear when my hands are freezing?",
@@ -80,7 +80,7 @@ FACTS = (
         ),
         (
             "I am going to touch something hot. What should I wear?",
-            "I work with thorny plants. What keeps my hands safe?",
+            "I work with thorny plants. What protects my hands?",
         ),
     ),
     Fact(
@@ -120,9 +120,9 @@ FACTS = (
             "I want to jump in puddles. What should I put on?",
             "What here is made for walking through deep snow?",
             "Show me what keeps your feet dry in the mud.",
-            "something to wear for a walk in the mountains",
+            "something to wear when the ground is soft and wet",
         ),
-        ("I have to walk through deep mud. What should I put on?", "What do you wear to step in puddles?"),
+        ("I have to walk through deep mud. What should I put on?", "What do you wear to jump in puddles?"),
     ),
     Fact(
         "thick_sole",
@@ -148,9 +148,9 @@ FACTS = (
             "Show me what has two sleeves.",
             "something to wear above my trousers",
             "What is worn under a jacket?",
-            "I need something to put on with my trousers.",
+            "I need something to cover my chest.",
         ),
-        ("What goes on with trousers and a jacket?", "I want to cover my bare chest and my arms."),
+        ("What do I wear above my trousers and under my jacket?", "I want to cover my bare chest and my arms."),
     ),
     Fact(
         "sleeves_and_collar",
@@ -204,9 +204,9 @@ FACTS = (
     Fact(
         "knitted",
         {
-            "hat": "can be knitted from wool",
-            "sock": "can be knitted from wool",
-            "glove": "can be knitted from wool",
+            "hat": "is knitted from wool",
+            "sock": "is knitted from wool",
+            "glove": "is knitted from wool",
         },
         "Something to knit",
         (
@@ -264,5 +264,18 @@ FACTS = (
             "something to shade me from the sun",
         ),
         ("The sun is too hot for my face. What would help?", "Find me some shade from the burning sun."),
+    ),
+    Fact(
+        "wet_walk_home",
+        {"umbrella": "shelters you from the rain"},
+        "Something to shelter me from the rain",
+        (
+            "The shower will not stop and I am wearing my best clothes. What should I open over me?",
+            "What do two people share when it rains on their walk home?",
+            "Show me what you leave to drip by the door after a shower.",
+            "something to shelter me from the rain",
+            "The weather report says rain all day. What should I take to work?",
+        ),
+        ("It rains on my walk to work. What should I open?", "What shelters two people from a shower on their walk?"),
     ),
 )

@@ -43,7 +43,7 @@ FACTS = (
             "something on a ring to start the engine with",
             "The engine will not start until I turn something. What is it?",
         ),
-        ("What do I need in my pocket to start an engine?", "The engine is off. What do I turn in the ignition?"),
+        ("What should I turn if I want to start the engine?", "The engine is off. What do I turn in the ignition?"),
     ),
     Fact(
         "birthday_cake",
@@ -99,7 +99,7 @@ FACTS = (
         (
             "What time is it? Show me where to look.",
             "Show me what tells the time.",
-            "My train leaves at noon. What tells me if I am late?",
+            "My train goes at noon. What tells me if I am late?",
             "What here would tell me the hour?",
             "something to tell the time by",
             "I do not want to be late. What should I look at?",
@@ -176,5 +176,44 @@ FACTS = (
             "I want to learn a recipe by heart. What should I look it up in?",
         ),
         ("What would teach me history for my exam?", "I want to learn for school. What should I look at?"),
+    ),
+    Fact(
+        "under_the_doormat",
+        {"key": "lets you in at the front door"},
+        "Something to let me in at the front door",
+        (
+            "What do people hide under the doormat?",
+            "A friend will water my plants while I am away. What must I give him to let him in?",
+            "Show me what a locksmith makes copies of.",
+            "something small and metal that lets me in at the front door",
+            "My hands are full of bags and the door is locked. What must I look for in my pocket?",
+        ),
+        ("What would let my friend in at the locked door?", "What small metal thing do I look for under the doormat?"),
+    ),
+    Fact(
+        "time_an_egg",
+        {"clock": "shows the hours and minutes"},
+        "Something to show the hours and minutes",
+        (
+            "The egg must boil for four minutes. What should I watch?",
+            "The exam ends in half an hour. What should I watch while I write?",
+            "What shows the hours and the minutes?",
+            "Show me what strikes twelve at midnight.",
+            "something to show how many minutes are left",
+        ),
+        ("How many minutes are left? Show me what to watch.", "What should I watch while it boils for half an hour?"),
+    ),
+    Fact(
+        "tale_for_a_child",
+        {"book": "tells a story"},
+        "Something that tells a story",
+        (
+            "The children want to hear a fairy tale. What should I open?",
+            "What tells a story in words on paper?",
+            "I have put on my reading glasses. What am I going to open?",
+            "Show me what has a cover, a title and a story inside.",
+            "something with many pages and a cover",
+        ),
+        ("What has a story inside its cover?", "I am going to read the children a fairy tale. What should I open?"),
     ),
 )

@@ -85,9 +85,9 @@ FACTS = (
             "What belongs in a bouquet?",
             "Show me what you arrange in a vase.",
             "something lovely for a vase",
-            "What does a florist sell?",
+            "What do I cut in the garden for my vase?",
         ),
-        ("What would a florist put into a bouquet?", "My vase is empty. What lovely thing should I put in it?"),
+        ("What would a bride like in her bouquet?", "My vase is empty. What lovely thing should I put in it?"),
     ),
     Fact(
         "say_love",
@@ -101,7 +101,7 @@ FACTS = (
             "I have quarrelled with my wife. What gift from the garden would say sorry?",
         ),
         (
-            "I love someone. What sweet gift from the garden should I give?",
+            "I love my mother. What lovely gift that smells sweet should I give her?",
             "The bride needs something to carry. What should it be?",
         ),
     ),
@@ -136,7 +136,7 @@ FACTS = (
         {"leaf": "falls in autumn"},
         "Something that falls in autumn",
         (
-            "What falls from the branches in autumn?",
+            "What covers the lawn in autumn and must be raked up?",
             "It is autumn. What do I have to rake up from the lawn?",
             "Show me what turns gold and drifts down in autumn.",
             "something to rake up in the garden",
@@ -264,5 +264,21 @@ FACTS = (
             "What plant should I never sit on?",
         ),
         ("What plant has sharp needles to protect itself?", "Nobody wants to sit on this plant with spines."),
+    ),
+    Fact(
+        "cap_on_a_stalk",
+        {"mushroom": "has a cap on a stalk"},
+        "Something with a round cap on a stalk",
+        (
+            "What grows from the ground with a round cap on a thick stalk?",
+            "What grows in a fairy ring in the grass?",
+            "Show me what a toadstool is.",
+            "something with a cap that springs up in damp grass",
+            "What may have dots on its cap and a ring round its stalk?",
+        ),
+        (
+            "What has a cap with dots and springs up in the grass?",
+            "Find what grows in a ring in damp ground, with a thick stalk.",
+        ),
     ),
 )

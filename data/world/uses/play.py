@@ -16,7 +16,7 @@ FACTS = (
             "The children want to play outside with a toy. What could they take?",
             "Show me all the toys.",
             "a toy to play with on the grass",
-            "What would you find in a toy shop?",
+            "We are going to the park. What toy would the children like?",
         ),
         ("The children are on the grass in the park. What toy could they play with?", "Find all the toys for outside."),
     ),
@@ -71,7 +71,7 @@ FACTS = (
             "a toy to blow up or pump up",
             "What toy would a needle make flat?",
         ),
-        ("What toy must be blown up with air?", "The toy is flat and needs air. What is it?"),
+        ("What toy should I pump up with air?", "The toy is flat and needs air. What is it?"),
     ),
     Fact(
         "windy_day",
@@ -112,7 +112,7 @@ FACTS = (
         ),
         (
             "What toy do you hold by a string while it is up in the sky?",
-            "I let go of the string and my toy went away. What was it?",
+            "I let go of the string and my toy was lost. What was it?",
         ),
     ),
     Fact(

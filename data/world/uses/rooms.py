@@ -61,7 +61,7 @@ FACTS = (
             "I have a clean cloth and some plates. What should I lay them on?",
             "Show me what we lay for dinner.",
             "something to put the plates on",
-            "What do I wipe after dinner?",
+            "Where do I lay the forks for dinner?",
         ),
         (
             "Where should I lay the cloth for dinner?",
@@ -77,7 +77,7 @@ FACTS = (
             "We want to do a jigsaw. What should we lay the pieces out on?",
             "What has a flat top and legs to stand on?",
             "Show me what you can play cards on.",
-            "something flat to write my homework on",
+            "something with a flat top to do my homework at",
             "I need somewhere to put my computer.",
         ),
         (
@@ -149,7 +149,7 @@ FACTS = (
         {"sofa": "has soft cushions"},
         "Something with soft cushions for the living room",
         (
-            "What belongs in a living room in front of the television?",
+            "What wide seat belongs in a living room in front of the television?",
             "I have lost a coin between the cushions. Where should I look?",
             "Show me the big soft seat with cushions.",
             "something wide with cushions to flop down on",
@@ -224,5 +224,31 @@ FACTS = (
             "I am afraid of the dark. What would help?",
         ),
         ("I cannot read because the room is dark. What would help?", "Find everything that makes a dark room bright."),
+    ),
+    Fact(
+        "cloth_over_it",
+        {"table": "holds the food for a meal"},
+        "Something to eat a meal at",
+        (
+            "What should I spread the clean cloth over before the guests come to eat?",
+            "Guests are coming to dinner. What should they all sit round?",
+            "Show me what the family eats its meals at.",
+            "something to eat our meals at",
+            "I have cooked a big meal. Where should I set the dishes down?",
+        ),
+        ("The meal is cooked. What should the family sit round?", "Where should I set down the dishes for the guests?"),
+    ),
+    Fact(
+        "needs_a_bulb",
+        {"lamp": "shines when it is switched on"},
+        "Something to switch on in a dark room",
+        (
+            "What needs a new bulb when it does not shine?",
+            "I have come home at night and cannot see my desk. What should I switch on?",
+            "Show me what you switch off when you have finished reading at night.",
+            "something electric to switch on at night",
+            "What uses electricity to brighten a room?",
+        ),
+        ("What needs electricity and a bulb to shine?", "I come home and it is dark. What should I switch on?"),
     ),
 )

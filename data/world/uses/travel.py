@@ -57,7 +57,7 @@ FACTS = (
             "What has rubber tyres and brakes for the road?",
             "Show me everything with tyres that you see on a street.",
             "something for the street with a bell or a horn, brakes and tyres",
-            "A sharp stone lies on the road and could burst a tyre. What should stay away?",
+            "A sharp stone lies on the road. What has tyres that it could burst?",
         ),
         (
             "What on the street has brakes and rubber tyres?",
@@ -173,7 +173,7 @@ FACTS = (
     ),
     Fact(
         "balance",
-        {"bicycle": "must be balanced on two wheels"},
+        {"bicycle": "needs to be balanced on two wheels"},
         "Something to balance on two wheels",
         (
             "What do you have to balance on when you learn to ride it?",
@@ -195,7 +195,7 @@ FACTS = (
             "I want to go to sea. What should I take?",
             "What does a captain steer over the waves?",
             "We would like to spend the day on the lake. What should we hire?",
-            "Show me what a sailor needs.",
+            "Show me what a sailor steers.",
             "something to go out on the lake in",
             "What would take me over the waves to a lighthouse?",
         ),
@@ -238,7 +238,7 @@ FACTS = (
             "I want to be on the other side of the world tomorrow. What should I take?",
             "Show me what takes off from an airport.",
             "something to fly to my holiday in",
-            "What leaves long thin trails high in the sky?",
+            "What draws long thin trails high in the sky?",
         ),
         (
             "I want to fly to a country on the other side of the world.",
@@ -283,10 +283,10 @@ FACTS = (
         "Something that flies",
         (
             "What can fly?",
-            "Show me everything that can be up in the air.",
+            "Show me everything that can stay up in the air.",
             "something that flies",
-            "I am looking at the sky. What could be up there?",
-            "What could rise above the roofs?",
+            "I am looking up at the sky. What could be flying?",
+            "What could fly above the roofs?",
         ),
         ("Find everything that flies.", "What could I see high up in the sky?"),
     ),
@@ -301,7 +301,7 @@ FACTS = (
             "something to travel in with many rows of seats",
             "I have booked a seat beside the aisle. What could I travel in?",
         ),
-        ("What do I travel in when I book a seat in a long row?", "What has an aisle between many rows of seats?"),
+        ("What do I travel in when my seat is in a long row?", "What has an aisle between many rows of seats?"),
     ),
     Fact(
         "over_the_ocean",

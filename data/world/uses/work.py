@@ -10,7 +10,7 @@ FACTS = (
         (
             "I need something to drive in a nail.",
             "What here would knock a nail into the wall?",
-            "I want to hang a picture on a nail. What should I use?",
+            "I want to hang a painting on a nail. What should I use?",
             "Show me what you hit nails with.",
             "something to bang in a nail",
             "A nail is sticking out of the floor. What would knock it back in?",
@@ -89,13 +89,13 @@ FACTS = (
         {"wrench": "tightens a leaking pipe"},
         "Something for a leaking pipe",
         (
-            "The pipe under the sink is leaking. What should I use?",
+            "The pipe under the sink is leaking. What should I tighten it with?",
             "What here would a plumber need?",
             "The tap drips and its nut is loose. What would help?",
             "Show me what grips a pipe and turns it.",
             "something with metal jaws for a leaking pipe",
         ),
-        ("A plumber has come to mend the tap. What does he need?", "What would tighten the pipe under the sink?"),
+        ("A plumber has come because the tap drips. What does he need?", "What would tighten the pipe under the sink?"),
     ),
     Fact(
         "tighten",
@@ -131,11 +131,11 @@ FACTS = (
         (
             "What do you move back and forth to cut wood?",
             "I want to make a neat shelf out of boards. What will cut them to size?",
-            "Show me what leaves fine dust when it cuts wood.",
+            "Show me what makes fine dust when it cuts wood.",
             "something with teeth that bites through timber back and forth",
             "The magician wants to cut the box in half. What does he use?",
         ),
-        ("What bites through boards and leaves dust?", "I have to cut timber to size. What do I move back and forth?"),
+        ("What bites through boards and makes dust?", "I have to cut timber to size. What do I move back and forth?"),
     ),
     Fact(
         "split_logs",
@@ -199,5 +199,18 @@ FACTS = (
             "The shelf needs new nails or screws. What will drive them in?",
             "What puts screws or nails into a broken shelf?",
         ),
+    ),
+    Fact(
+        "change_a_wheel",
+        {"wrench": "undoes wheel nuts"},
+        "Something to undo wheel nuts",
+        (
+            "The tyre is flat and the wheel is held on by nuts. What will undo them?",
+            "My saddle is too low and a bolt holds it. What should I use?",
+            "Show me what undoes the nuts of a wheel.",
+            "something with jaws that grip a nut",
+            "A mechanic is going to change the wheel. What does he need for the nuts?",
+        ),
+        ("What grips the wheel nuts when I change a tyre?", "What does a mechanic undo a bolt with?"),
     ),
 )
