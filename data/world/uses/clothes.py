@@ -259,7 +259,7 @@ FACTS = (
         (
             "What would give me some shade?",
             "The sun is burning. What could shade my face?",
-            "I need to get out of the hot sun. What would help?",
+            "I am sitting in the hot sun. What could shade me?",
             "Show me everything that gives shade.",
             "something to shade me from the sun",
         ),
@@ -274,7 +274,7 @@ FACTS = (
             "What do two people share when it rains on their walk home?",
             "Show me what you leave to drip by the door after a shower.",
             "something to shelter me from the rain",
-            "The weather report says rain all day. What should I take to work?",
+            "The weather report says rain all day. What should I carry to work?",
         ),
         ("It rains on my walk to work. What should I open?", "What shelters two people from a shower on their walk?"),
     ),

@@ -23,7 +23,7 @@ FACTS = (
         ),
         (
             "What could I buy in a pet shop and feed at home?",
-            "My child would like something alive to keep. What could it be?",
+            "My child would like something alive to keep and feed. What could it be?",
         ),
     ),
     Fact(
@@ -41,7 +41,7 @@ FACTS = (
             "What has two eyes and a mouth?",
             "Show me everything that has a heart.",
             "something that can look at you",
-            "I want to draw something with a face of its own. What could I draw?",
+            "What can look at me and hear me call?",
         ),
         ("Show me everything that has eyes.", "What has a mouth and a heart?"),
     ),
@@ -209,7 +209,7 @@ FACTS = (
         ("What would meow and purr on my lap?", "What meows and purrs when it is stroked?"),
     ),
     Fact(
-        "claws_and_litter",
+        "sharp_claws",
         {"cat": "scratches with its claws"},
         "Something that scratches with its claws",
         (

@@ -219,7 +219,7 @@ FACTS = (
             "something small and soft to make jam from",
             "What berry grows close to the ground on straw?",
         ),
-        ("What could I make jam from for my scones?", "What berry should I put in a milkshake?"),
+        ("What berry could I make jam from for my scones?", "What berry should I put in a milkshake?"),
     ),
     Fact(
         "crown",

@@ -175,7 +175,7 @@ FACTS = (
             "The child cannot fall asleep. What should I read to her from?",
             "I want to learn a recipe by heart. What should I look it up in?",
         ),
-        ("What would teach me history for my exam?", "I want to learn for school. What should I look at?"),
+        ("What would teach me history for my exam?", "I want to learn for school. What should I study?"),
     ),
     Fact(
         "under_the_doormat",
@@ -195,13 +195,16 @@ FACTS = (
         {"clock": "shows the hours and minutes"},
         "Something to show the hours and minutes",
         (
-            "The egg must boil for four minutes. What should I watch?",
+            "The egg must boil for four minutes. What tells me when they are over?",
             "The exam ends in half an hour. What should I watch while I write?",
             "What shows the hours and the minutes?",
             "Show me what strikes twelve at midnight.",
             "something to show how many minutes are left",
         ),
-        ("How many minutes are left? Show me what to watch.", "What should I watch while it boils for half an hour?"),
+        (
+            "I must not be late for the exam. What shows me the minutes?",
+            "The exam ends soon. What shows how many minutes are left?",
+        ),
     ),
     Fact(
         "tale_for_a_child",

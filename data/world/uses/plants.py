@@ -73,7 +73,7 @@ FACTS = (
         ),
         (
             "I have tinsel and a star for Christmas. What do I hang them on?",
-            "What do people put under stars and tinsel lights?",
+            "What do we put the gifts under, with a star on top?",
         ),
     ),
     Fact(
@@ -129,7 +129,7 @@ FACTS = (
             "something that blooms",
             "What do children pull the petals off, saying she loves me, she loves me not?",
         ),
-        ("What blooms and opens its petals in spring?", "Find what comes out of a bud."),
+        ("What blooms and opens its petals in spring?", "Find what blooms from a bud."),
     ),
     Fact(
         "autumn",
@@ -171,7 +171,7 @@ FACTS = (
             "something flat that grows on a twig",
             "What opens from a bud on a twig and makes food from sunlight?",
         ),
-        ("What flat part of a plant has veins?", "What grows on a twig and needs sunlight?"),
+        ("What flat part of a plant has veins?", "What grows flat on a twig and drinks in sunlight?"),
     ),
     Fact(
         "press_and_dry",
