@@ -1,0 +1,1 @@
+"""Evaluation: free generation, integer counts, rules that are written down."""
