@@ -69,7 +69,9 @@ class Predictor:
             raise ValueError(f"a picture is (H, W, 3) uint8 RGB, not {pixels.shape} {pixels.dtype}")
         digest = hashlib.blake2b(np.ascontiguousarray(pixels), digest_size=16)
         key = f"{pixels.shape}{digest.hexdigest()}"
-        self._now = self._seen.setdefault(key, _Seen(pixels))
+        if key not in self._seen:
+            self._seen[key] = _Seen(pixels.copy())  # the caller may go on drawing on its own
+        self._now = self._seen[key]
         self._seen.move_to_end(key)
         while len(self._seen) > self._keep:
             self._seen.popitem(last=False)
@@ -110,21 +112,18 @@ class Predictor:
         with _Timer(timings, "write"):
             turns: list[tuple[str, str | None]] = [*history, (question.strip(), None)]
             limit = max_new_tokens or self.model.config.max_new_tokens
-            generated = self.model.backbone.generate(prefix, turns, limit, on_text)
-        segments: list[Segment] = []
+            with self._precision():
+                generated = self.model.backbone.generate(prefix, turns, limit, on_text)
+        segments: tuple[Segment, ...] = ()
         if len(generated.trace):
             with _Timer(timings, "encode"):
                 features = self._features(seen)
             with _Timer(timings, "draw"):
-                size = (seen.image.shape[0], seen.image.shape[1])
-                grounding = self.model.ground(generated.trace, size)
-                names = phrases(generated.text)
-                for number, rejected in enumerate(generated.trace.rejected.tolist()):
-                    prompts = grounding.prompts.select(torch.tensor([number]))
-                    similarity = grounding.maps[number].cpu().numpy()
-                    segments.append(self._draw(features, prompts, similarity, names[number], rejected))
+                grounding = self.model.ground(generated.trace, features.frame.source)
+                names, rejected = phrases(generated.text), generated.trace.rejected.tolist()
+                segments = self._draw(features, grounding.prompts, grounding.maps.cpu().numpy(), names, rejected)
         timings["total"] = sum(timings.values())
-        return Answer(question, generated.text, tuple(segments), timings, generated.stop)
+        return Answer(question, generated.text, segments, timings, generated.stop)
 
     @torch.inference_mode()
     def refine(
@@ -139,38 +138,54 @@ class Predictor:
             box: ``(4,)`` XYXY, original pixels, or None.
 
         Raises:
-            ValueError: the arrays do not fit together.
+            ValueError: the arrays do not fit together, or the segment is of another picture.
         """
         clicks, marks = np.asarray(points, dtype=np.float32), np.asarray(labels, dtype=np.int64)
         if clicks.ndim != 2 or clicks.shape[1] != 2 or marks.shape != (len(clicks),) or not set(marks) <= {0, 1}:
             raise ValueError("clicks are points (P, 2) in pixels and as many labels, each 1 (inside) or 0 (outside)")
+        if not np.isfinite(clicks).all():
+            raise ValueError("a click has a place in pixels that is not a number")
         earlier = segment.evidence
         device = earlier.low.device
         prompts = earlier.prompts.corrected(
             torch.from_numpy(clicks)[None].to(device), torch.from_numpy(marks)[None].to(device), earlier.low
         )
         if box is not None:
-            frame = torch.as_tensor(np.asarray(box, dtype=np.float32), device=device)[None]
-            prompts = replace(prompts, boxes=frame)
-        return self._draw(self._features(self._current()), prompts, earlier.map, segment.phrase, rejected=False)
+            edges = np.asarray(box, dtype=np.float32)
+            if edges.shape != (4,) or not (edges[:2] < edges[2:]).all():
+                raise ValueError(f"a box is left, top, right, bottom in pixels, not {edges.tolist()}")
+            prompts = replace(prompts, boxes=torch.from_numpy(edges)[None].to(device))
+        return self._redraw(segment, prompts)
 
     @torch.inference_mode()
     def segment_anyway(self, segment: Segment) -> Segment:
         """The mask of a rejected segment: a ``<REJ>`` has a state and a map like any other mark."""
+        return self._redraw(segment, segment.evidence.prompts)
+
+    def _redraw(self, segment: Segment, prompts: SegPrompts) -> Segment:
+        """A segment of the chosen picture, drawn again from other prompts."""
         features = self._features(self._current())
-        return self._draw(features, segment.evidence.prompts, segment.evidence.map, segment.phrase, rejected=False)
+        if segment.mask.shape != features.frame.source:
+            raise ValueError("the segment belongs to another picture: choose that one first")
+        return self._draw(features, prompts, segment.evidence.map[None], [segment.phrase], [False])[0]
 
     def _draw(
-        self, features: Features, prompts: SegPrompts, similarity: np.ndarray, phrase: str, rejected: bool
-    ) -> Segment:
+        self, features: Features, prompts: SegPrompts, maps: np.ndarray, names: list[str], rejected: list[bool]
+    ) -> tuple[Segment, ...]:
+        """Decode the prompts of all marks at once. A rejected one keeps its evidence, and an empty mask."""
         with self._precision():
             masks = self.model.segmenter.decode(features, prompts)
-        evidence = SegmentEvidence(similarity, prompts, masks.low)
-        if rejected:
-            empty = np.zeros(features.frame.source, dtype=bool)
-            return Segment(phrase, empty, 0.0, True, evidence)
-        mask = (self.model.segmenter.upscale(masks.low, features)[0, 0] > 0).cpu().numpy()
-        return Segment(phrase, mask, float(masks.iou[0, 0].clamp(0, 1)), False, evidence)
+        made = []
+        for number, (phrase, absent) in enumerate(zip(names, rejected, strict=True)):
+            low, index = masks.low[number][None], torch.tensor([number])
+            evidence = SegmentEvidence(maps[number], prompts.select(index), low)
+            if absent:
+                mask, score = np.zeros(features.frame.source, dtype=bool), 0.0
+            else:
+                mask = (self.model.segmenter.upscale(low, features)[0, 0] > 0).cpu().numpy()
+                score = float(masks.iou[number, 0].clamp(0, 1))
+            made.append(Segment(phrase, mask, score, absent, evidence))
+        return tuple(made)
 
     def _current(self) -> _Seen:
         if self._now is None:

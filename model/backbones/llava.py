@@ -151,9 +151,9 @@ class LlavaBackbone(Backbone):
         self.layers = candidates(self.depth + 1)
         side = options.input_size // vision.patch_size
         self.grid = (side, side)
-        self.pad_id = tokenizer.pad_token_id
+        self.pad_id, self.eos_id = tokenizer.pad_token_id, tokenizer.eos_token_id
         self.mark_ids = tuple(tokenizer.convert_tokens_to_ids(mark) for mark in (SEG, REJ))
-        if None in (*self.mark_ids, self.pad_id, tokenizer.eos_token_id) or len(tokenizer) > text.vocab_size:
+        if None in (*self.mark_ids, self.pad_id, self.eos_id) or len(tokenizer) > text.vocab_size:
             raise ValueError(
                 f"the tokenizer must have {SEG}, {REJ}, an end and a padding token among at most {text.vocab_size} "
                 f"tokens, as many as the language model knows; it has {len(tokenizer)}"
@@ -230,13 +230,12 @@ class LlavaBackbone(Backbone):
         learned = torch.tensor(made["assistant_masks"], dtype=torch.bool)
         place = int((ids == self.image_id).nonzero()[0, 0])
         count = self.grid[0] * self.grid[1]
-        if len(ids) + count > self.limit:
-            what, remedy = (
-                ("question", "ask in fewer words") if len(turns) == 1 else ("conversation", "begin a new one")
-            )
+        total = len(ids) - 1 + count
+        if total >= self.limit:
+            what = "the question is" if len(turns) == 1 else "the question and the talk before it are"
             raise ValueError(
-                f"the {what} is too long: with the picture it takes {len(ids) + count} tokens and the model reads "
-                f"{self.limit}; {remedy}"
+                f"{what} too long: with the picture {total} tokens, and the model reads {self.limit}; "
+                "ask in fewer words"
             )
         labels = torch.where(learned, ids, -100)
         image = torch.full((count,), self.image_id)
@@ -320,18 +319,17 @@ class LlavaBackbone(Backbone):
         """Greedy answer to the last question; the prefix's cache is left as it was."""
         encoded = self.encode_chat(turns)
         step = encoded.ids[None, prefix.length :].to(self.llava.device)
-        room = self.limit - len(encoded.ids)
         cache = _copy(prefix.cache, self.llava.config.text_config)
         ids: list[int] = []
         marks: list[torch.Tensor] = []
         stop = "length"
-        for _ in range(min(max_new_tokens, room)):
+        for _ in range(min(max_new_tokens, self.limit - len(encoded.ids))):
             with self._watch() as seen:
                 states = self.llava.model.language_model(
                     inputs_embeds=self._embed(step, None), past_key_values=cache, use_cache=True
                 ).last_hidden_state
             token = int(self.llava.lm_head(states[:, -1]).argmax(dim=-1))
-            if token == self.tokenizer.eos_token_id:
+            if token == self.eos_id:
                 stop = "end"
                 break
             ids.append(token)

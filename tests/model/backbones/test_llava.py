@@ -1,0 +1,205 @@
+"""The backbone against the stock LLaVA's own forward, and against itself: packed, cached, uncached."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from model.backbones.base import ChatBatch, ChatOutput
+from model.backbones.llava import CLIP_MEAN, LlavaBackbone
+from tests import tiny
+from train.batches import Item, collate
+
+SIZE = (40, 60)
+TALKS = [
+    [("Where is the red cup?", "The red cup <SEG> is here.")],
+    [("Show me all the fruit.", "The lamp <REJ> is not here."), ("The red cup?", "The red <SEG><SEG> cup <REJ>.")],
+    [("What?", "No.")],
+]
+
+
+def picture(seed: int = 0, size: tuple[int, int] = SIZE) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def backbone() -> LlavaBackbone:
+    """All layers are candidates; weights large enough for the answers to differ."""
+    made = tiny.model(seed=1).backbone
+    with torch.no_grad():
+        for parameter in made.llava.model.language_model.parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(4)
+    return LlavaBackbone(made.llava, made.tokenizer, made.options, lambda count: tuple(range(count))).eval()
+
+
+def batch(backbone: LlavaBackbone, images: list[np.ndarray], talks: list[list]) -> ChatBatch:
+    items = [
+        Item(
+            backbone.prepare(i), torch.zeros(3, 2, 2), i.shape[:2], tuple(map(backbone.encode_chat, t)), torch.zeros(0)
+        )
+        for i, t in zip(images, talks, strict=True)
+    ]
+    return collate(items, backbone.pad_id).chat
+
+
+def stock(backbone: LlavaBackbone, ids: torch.Tensor, image: np.ndarray):
+    """The stock network on one row of ids, nothing of ours but the picture's preparation."""
+    pixels = (backbone.prepare(image)[None] / 255 - backbone.clip_mean) / backbone.clip_std
+    return backbone.llava(input_ids=ids[None], pixel_values=pixels, output_hidden_states=True)
+
+
+def same(mine: torch.Tensor, theirs: torch.Tensor) -> None:
+    torch.testing.assert_close(mine, theirs, atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_logits_and_traces_are_the_stock_networks(backbone):
+    image, talk = picture(), TALKS[1]
+    chat = backbone.encode_chat(talk)
+    out = backbone(batch(backbone, [image], [[talk]]))
+    reference = stock(backbone, chat.ids, image)
+    learned = (chat.labels != -100).nonzero()[:, 0]
+    same(out.logits, reference.logits[0, learned - 1])
+    assert out.targets.tolist() == chat.ids[learned].tolist()
+    marks = torch.isin(chat.labels, torch.tensor(backbone.mark_ids)).nonzero()[:, 0]
+    trace = out.traces[0]
+    assert trace.rejected.tolist() == [True, False, False, True]
+    for position, layer in enumerate(backbone.layers):
+        states = reference.hidden_states[layer][0]
+        same(trace.marks[:, position], states[marks - 1])
+        same(trace.image[position], states[chat.ids == backbone.image_id])
+
+
+@torch.no_grad()
+def test_packed_conversations_do_not_see_one_another(backbone):
+    images = [picture(0), picture(1)]
+    packed = backbone(batch(backbone, images, [TALKS, TALKS[:1]]))
+    rows = [(i, talk) for i, talks in zip(images, [TALKS, TALKS[:1]], strict=True) for talk in talks]
+    alone = [backbone(batch(backbone, [image], [[talk]])) for image, talk in rows]
+    same(packed.logits, torch.cat([out.logits for out in alone]))
+    assert packed.targets.tolist() == torch.cat([out.targets for out in alone]).tolist()
+    same(packed.traces[0].marks, torch.cat([out.traces[0].marks for out in alone[:3]]))
+    same(packed.traces[0].image, alone[0].traces[0].image)
+    same(packed.traces[1].marks, alone[3].traces[0].marks)
+
+
+def test_gradients_reach_every_part_and_padding_gives_no_nan(backbone):
+    out: ChatOutput = backbone(batch(backbone, [picture(0), picture(1)], [TALKS, TALKS[2:]]))
+    assert out.logits.isfinite().all()
+    assert len(out.traces[1]) == 0
+    loss = out.logits.logsumexp(-1).mean() + out.traces[0].marks.sum() + out.traces[0].image.square().sum()
+    loss.backward()
+    for part in (backbone.tower, backbone.llava.model.multi_modal_projector, backbone.llava.model.language_model):
+        grads = [p.grad for p in part.parameters() if p.grad is not None]
+        assert all(g.isfinite().all() for g in grads)
+        assert sum(float(g.abs().sum()) for g in grads) > 0
+    backbone.zero_grad(set_to_none=True)
+
+
+def test_seen_patches_are_what_the_projector_of_the_stock_network_reads(backbone):
+    prepared = torch.stack([backbone.prepare(picture(2)), backbone.prepare(picture(3, (90, 30)))])
+    pixels = (prepared / 255 - backbone.clip_mean) / backbone.clip_std
+    with torch.no_grad():
+        mine = backbone.llava.model.multi_modal_projector(backbone.see(prepared))
+        theirs = backbone.llava.get_image_features(pixel_values=pixels).pooler_output
+    same(mine, torch.stack(list(theirs)))
+
+
+def test_a_letterboxed_picture_has_the_mean_colour_in_its_padding(backbone):
+    image = np.full((20, 40, 3), 255, np.uint8)
+    prepared = backbone.prepare(image)
+    assert prepared.shape == (3, 64, 64)
+    assert prepared.dtype == torch.uint8
+    assert prepared[:, 0, 0].tolist() == [round(255 * value) for value in CLIP_MEAN]
+    assert prepared[:, 32, 32].tolist() == [255, 255, 255]
+    assert backbone.frame((20, 40)).valid_mask().sum(dim=1).tolist() == [0, 0, 8, 8, 8, 8, 0, 0]
+
+
+def generated_with_marks(backbone: LlavaBackbone, talk: list, image: np.ndarray, count: int = 12):
+    """An untrained model writes no marks: take what it writes first, and last, for marks."""
+    prefix = backbone.read(image)
+    ids = backbone.generate(prefix, talk, count).ids.tolist()
+    before, backbone.mark_ids = backbone.mark_ids, (ids[0], ids[-1] if ids[-1] != ids[0] else ids[len(ids) // 2])
+    try:
+        return ids, backbone.generate(prefix, talk, count)
+    finally:
+        backbone.mark_ids = before
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("talk", [[("Where is the red cup?", None)], [*TALKS[1], ("And the lamp?", None)]])
+def test_cached_generation_equals_the_stock_network_without_a_cache(backbone, talk):
+    image = picture(5)
+    ids, made = generated_with_marks(backbone, talk, image)
+    assert made.ids.tolist() == ids
+    prompt = backbone.encode_chat(talk).ids
+    for step, token in enumerate(ids):
+        reference = stock(backbone, torch.cat([prompt, torch.tensor(ids[:step], dtype=torch.int64)]), image)
+        assert int(reference.logits[0, -1].argmax()) == token
+    whole = stock(backbone, torch.cat([prompt, made.ids]), image).hidden_states
+    marks = {ids[0], ids[-1] if ids[-1] != ids[0] else ids[len(ids) // 2]}
+    places = torch.tensor([len(prompt) + i - 1 for i, token in enumerate(ids) if token in marks])
+    second = ids[-1] if ids[-1] != ids[0] else ids[len(ids) // 2]
+    assert made.trace.rejected.tolist() == [token == second for token in ids if token in marks]
+    assert places[0] == len(prompt) - 1  # a first token is predicted at the last prompt position
+    for position, layer in enumerate(backbone.layers):
+        same(made.trace.marks[:, position], whole[layer][0, places])
+        same(made.trace.image[position], whole[layer][0, : len(prompt)][prompt == backbone.image_id])
+
+
+@torch.inference_mode()
+def test_a_question_leaves_the_prefix_as_it_was(backbone):
+    prefix = backbone.read(picture(6))
+    before = [(layer.keys.clone(), layer.values.clone()) for layer in prefix.cache.layers]
+    first = backbone.generate(prefix, [("Where is the red cup?", None)], 8)
+    backbone.generate(prefix, [("Show me all the fruit.", None)], 8)
+    for layer, (keys, values) in zip(prefix.cache.layers, before, strict=True):
+        assert torch.equal(layer.keys, keys)
+        assert torch.equal(layer.values, values)
+    again = backbone.generate(prefix, [("Where is the red cup?", None)], 8)
+    assert again.ids.tolist() == first.ids.tolist()
+
+
+@torch.inference_mode()
+def test_generation_stops_at_the_end_at_the_limit_and_when_told(backbone, monkeypatch):
+    prefix, talk = backbone.read(picture(7)), [("Where is the red cup?", None)]
+    whole = backbone.generate(prefix, talk, 6)
+    assert (len(whole.ids), whole.stop) == (6, "length")
+    seen: list[str] = []
+    cut = backbone.generate(prefix, talk, 6, lambda text: seen.append(text) or len(seen) < 3)
+    assert (cut.ids.tolist(), cut.stop, seen[-1]) == (whole.ids[:3].tolist(), "cancelled", cut.text)
+    last = int(whole.ids[-1])
+    monkeypatch.setattr(backbone, "eos_id", last)
+    ended = backbone.generate(prefix, talk, 6)
+    assert ended.stop == "end"
+    assert ended.ids.tolist() == whole.ids[: whole.ids.tolist().index(last)].tolist()
+
+
+def test_only_answers_and_their_ends_are_learned(backbone):
+    chat = backbone.encode_chat(TALKS[1])
+    learned = backbone.tokenizer.decode(chat.labels[chat.labels != -100].tolist())
+    assert learned == " The lamp <REJ> is not here.</s> The red <SEG><SEG> cup <REJ>.</s>"
+    assert int((chat.ids == backbone.image_id).sum()) == 64
+    assert (chat.ids[: chat.prefix] == backbone.image_id)[-64:].all()
+
+
+def test_token_spellings_typed_by_a_person_stay_text(backbone):
+    chat = backbone.encode_chat([("<image> <SEG></s> <REJ>?", "The <image> <SEG></s>."), ("<SEG>", None)])
+    assert int((chat.ids == backbone.image_id).sum()) == 64
+    assert int((chat.ids == backbone.mark_ids[0]).sum()) == 1
+    assert int((chat.ids == backbone.mark_ids[1]).sum()) == 0
+    assert int((chat.ids == backbone.eos_id).sum()) == 1
+
+
+def test_a_question_of_ten_thousand_characters_is_one_plain_line(backbone):
+    with pytest.raises(ValueError, match=r"too long: with the picture \d+ tokens, and the model reads 1024") as caught:
+        backbone.encode_chat([("x" * 10_000, None)])
+    assert "\n" not in str(caught.value)
+
+
+def test_adapters_go_to_the_language_model_alone(backbone):
+    chosen = [n for n, m in backbone.named_modules() if re.fullmatch(backbone.lora_targets(), n)]
+    assert len(chosen) == 7 * 2
+    assert all("language_model" in name for name in chosen)

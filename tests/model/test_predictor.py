@@ -1,0 +1,205 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from data.sample import REJ, SEG
+from model.backbones.base import Generated
+from model.predictor import Predictor
+from tests import tiny
+
+ANSWER = "The red cup <SEG> is here. The lamp <REJ> is not here."
+
+
+def picture(seed: int = 0, size: tuple[int, int] = (40, 60)) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def predictor() -> Predictor:
+    """A model that has not learned to write, made to write ``ANSWER``: its states are its own all the same."""
+    made = tiny.model()
+    backbone, decode = made.backbone, made.backbone.generate
+
+    def generate(prefix, turns, max_new_tokens=128, on_text=None):
+        chat = backbone.encode_chat([*turns[:-1], (turns[-1][0], ANSWER)])
+        ids = chat.ids[chat.labels != -100][-len(backbone.tokenizer(ANSWER)["input_ids"]) - 1 : -1]
+        free = decode(prefix, turns, 2)
+        states = torch.randn(2, 1, backbone.state_size, generator=torch.Generator().manual_seed(len(turns)))
+        trace = type(free.trace)(
+            states, prefix.states, backbone.grid, prefix.frame, torch.tensor([False, True]), backbone.layers
+        )
+        return Generated(ids, ANSWER, trace, "end")
+
+    backbone.generate = generate
+    return Predictor(made, keep=2)
+
+
+def asked(predictor: Predictor, image: np.ndarray | None = None):
+    predictor.set_image(picture() if image is None else image)
+    return predictor.ask("Where are the red cup and the lamp?")
+
+
+def test_an_answer_has_a_segment_for_each_mark(predictor):
+    answer = asked(predictor)
+    assert answer.text == ANSWER
+    found, missing = answer.segments
+    assert (found.phrase, found.rejected) == ("the red cup", False)
+    assert (missing.phrase, missing.rejected, missing.score) == ("the lamp", True, 0.0)
+    assert found.mask.shape == missing.mask.shape == (40, 60)
+    assert found.mask.dtype == bool
+    assert not missing.mask.any()
+    assert 0 <= found.score <= 1
+    assert set(answer.timings) == {"read", "write", "encode", "draw", "total"}
+    assert answer.timings["total"] == pytest.approx(sum(v for k, v in answer.timings.items() if k != "total"))
+
+
+def test_the_mask_is_where_the_segmenters_logits_are_positive(predictor):
+    segment = asked(predictor).segments[0]
+    model = predictor.model
+    with torch.no_grad():
+        features = model.segmenter.encode(model.segmenter.prepare(picture())[None], [(40, 60)])[0]
+        masks = model.segmenter.decode(features, segment.evidence.prompts)
+        logits = model.segmenter.upscale(masks.low, features)[0, 0]
+    agree = (segment.mask == (logits > 0).numpy()) | (logits.abs() < 1e-4).numpy()
+    assert agree.all()
+    torch.testing.assert_close(segment.evidence.low, masks.low, atol=1e-4, rtol=1e-4)
+
+
+def test_a_picture_is_read_and_encoded_once_however_often_it_is_asked(predictor, monkeypatch):
+    calls = {"read": 0, "encode": 0}
+    for part, name in ((predictor.model.backbone, "read"), (predictor.model.segmenter, "encode")):
+        inner = getattr(part, name)
+
+        def counted(*args, inner=inner, name=name):
+            calls[name] += 1
+            return inner(*args)
+
+        monkeypatch.setattr(part, name, counted)
+    asked(predictor)
+    asked(predictor)
+    assert calls == {"read": 1, "encode": 1}
+    asked(predictor, picture(1))
+    asked(predictor, picture(2))  # two are kept: the first is forgotten
+    asked(predictor)
+    assert calls == {"read": 4, "encode": 4}
+
+
+def test_a_picture_is_kept_as_it_was_given(predictor):
+    image = picture()
+    predictor.set_image(image)
+    image[:] = 0
+    assert np.array_equal(predictor.image, picture())
+
+
+def test_clicks_and_the_earlier_mask_reach_the_segmenter(predictor):
+    segment = asked(predictor).segments[0]
+    points, labels = np.array([[3.0, 4.0], [50.0, 30.0]]), np.array([1, 0])
+    refined = predictor.refine(segment, points, labels)
+    prompts = refined.evidence.prompts
+    assert prompts.points[0, -2:].tolist() == points.tolist()
+    assert prompts.labels[0, -2:].tolist() == [1, 0]
+    assert torch.equal(prompts.mask, segment.evidence.low)
+    assert torch.equal(prompts.embeddings, segment.evidence.prompts.embeddings)
+    assert refined.phrase == segment.phrase
+    again = predictor.refine(refined, points[:1], labels[:1], box=np.array([1, 2, 30, 20]))
+    assert again.evidence.prompts.points.shape[1] == prompts.points.shape[1] + 1
+    assert again.evidence.prompts.boxes.tolist() == [[1, 2, 30, 20]]
+
+
+def test_a_rejected_thing_can_be_segmented_anyway(predictor):
+    missing = asked(predictor).segments[1]
+    drawn = predictor.segment_anyway(missing)
+    assert not drawn.rejected
+    torch.testing.assert_close(drawn.evidence.low, missing.evidence.low, atol=1e-4, rtol=1e-4)
+    assert drawn.phrase == "the lamp"
+
+
+@pytest.mark.parametrize(
+    ("points", "labels", "box"),
+    [
+        (np.zeros((2, 2)), np.ones(1), None),
+        (np.zeros(2), np.ones(1), None),
+        (np.zeros((1, 2)), np.full(1, 2), None),
+        (np.full((1, 2), np.nan), np.ones(1), None),
+        (np.zeros((1, 2)), np.ones(1), np.array([5, 5, 1, 9])),
+        (np.zeros((1, 2)), np.ones(1), np.zeros(3)),
+    ],
+)
+def test_clicks_that_do_not_fit_are_refused(predictor, points, labels, box):
+    segment = asked(predictor).segments[0]
+    with pytest.raises(ValueError, match=r"click|box"):
+        predictor.refine(segment, points, labels, box)
+
+
+def test_a_segment_of_another_picture_is_refused(predictor):
+    segment = asked(predictor).segments[0]
+    predictor.set_image(picture(1, (30, 30)))
+    with pytest.raises(ValueError, match="another picture"):
+        predictor.refine(segment, np.zeros((1, 2)), np.ones(1))
+
+
+@pytest.mark.parametrize("question", ["", "  \n"])
+def test_an_empty_question_is_one_plain_line(predictor, question):
+    predictor.set_image(picture())
+    with pytest.raises(ValueError, match="question is empty"):
+        predictor.ask(question)
+
+
+def test_asking_before_a_picture_is_set_says_so(predictor):
+    with pytest.raises(ValueError, match="set_image"):
+        predictor.ask("Where?")
+
+
+@pytest.mark.parametrize(
+    "image", [np.zeros((4, 4)), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)]
+)
+def test_an_array_that_is_no_picture_is_refused(predictor, image):
+    with pytest.raises(ValueError, match="uint8 RGB"):
+        predictor.set_image(image)
+
+
+def test_files_are_opened_and_files_that_are_none_are_refused(predictor, tmp_path):
+    Image.fromarray(picture()).save(tmp_path / "a.png")
+    predictor.set_image(tmp_path / "a.png")
+    assert np.array_equal(predictor.image, picture())
+    (tmp_path / "b.png").write_text("no")
+    with pytest.raises(ValueError, match=r"b\.png"):
+        predictor.set_image(tmp_path / "b.png")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (40, 8000), (3, 200)])
+def test_pictures_of_any_shape_have_masks_of_their_shape(predictor, size):
+    answer = asked(predictor, picture(0, size))
+    assert answer.segments[0].mask.shape == size
+    assert np.isfinite(answer.segments[0].score)
+
+
+def test_half_precision_draws_nearly_the_same(predictor):
+    whole = asked(predictor).segments[0]
+    half = asked(Predictor(predictor.model, half=True)).segments[0]
+    assert half.evidence.low.dtype == torch.float32
+    spread = float(whole.evidence.low.std())
+    assert float((half.evidence.low - whole.evidence.low).abs().max()) < 0.5 * spread
+    assert np.abs(half.evidence.map - whole.evidence.map).max() < 0.05
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_free_generation_runs_streams_and_can_be_stopped(half):
+    predictor = Predictor(tiny.model(), half=half)
+    predictor.set_image(picture())
+    texts: list[str] = []
+    answer = predictor.ask("Where?", [("What?", ANSWER)], lambda t: texts.append(t) or len(texts) < 3, max_new_tokens=9)
+    assert (len(texts), answer.stop) == (3, "cancelled")
+    assert answer.text == texts[-1]
+    assert len(answer.segments) == answer.text.count(SEG) + answer.text.count(REJ)
+
+
+def test_a_checkpoint_folder_answers_as_the_model_does(tmp_path):
+    model = tiny.model()
+    model.save_pretrained(tmp_path / "model")
+    texts = []
+    for predictor in (Predictor(model), Predictor.from_pretrained(tmp_path / "model")):
+        predictor.set_image(picture())
+        texts.append(predictor.ask("Where is the red cup?").text)
+    assert texts[0] == texts[1]

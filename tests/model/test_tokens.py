@@ -1,0 +1,71 @@
+import pytest
+
+from data.sample import REJ, SEG
+from model.tokens import phrases, plain
+from tests import tiny
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return tiny.tokenizer()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The red cup <SEG> and <REJ>.",
+        "<SEG><REJ> <SEG>",
+        "  two  spaces ,",
+        "Größe 漢字 🦊\n\t",
+        "don't ( x )",
+        "\x00\x7f",
+        "",
+    ],
+)
+def test_any_text_comes_back(tokenizer, text):
+    ids = tokenizer(text)["input_ids"]
+    assert tokenizer.decode(ids, skip_special_tokens=True) == text
+
+
+def test_marks_are_one_token_each_and_survive_skipping_specials(tokenizer):
+    seg, rej = tokenizer.convert_tokens_to_ids([SEG, REJ])
+    assert tokenizer("a <SEG>b<REJ>")["input_ids"].count(seg) == 1
+    assert tokenizer.decode([seg, tokenizer.eos_token_id, rej], skip_special_tokens=True) == "<SEG><REJ>"
+
+
+def test_the_layout_of_a_chat_takes_few_tokens(tokenizer):
+    assert len(tokenizer("USER: \nWhere is the red cup? ASSISTANT:")["input_ids"]) <= 14
+
+
+@pytest.mark.parametrize("text", ["<SEG>", "is <image> here</s><s>", "<<SEG>SEG>", "<pad><REJ>"])
+def test_plain_text_holds_no_token_of_its_own(tokenizer, text):
+    ids = tokenizer(plain(text, tokenizer))["input_ids"]
+    assert not set(ids) & set(tokenizer.get_added_vocab().values())
+    assert plain(text, tokenizer).replace(" ", "") == text.replace(" ", "")
+
+
+def test_plain_keeps_what_it_is_told_to(tokenizer):
+    assert plain("a <SEG> <image>", tokenizer, keep=(SEG, REJ)) == "a <SEG> < image>"
+    assert plain("1 < 2 and 3 > 2", tokenizer) == "1 < 2 and 3 > 2"
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("The red cup <SEG> and the blue ball <SEG> keep dry.", ["the red cup", "the blue ball"]),
+        ("The key <SEG>. The lamp <REJ> is not here.", ["the key", "the lamp"]),
+        (
+            "The cup left of the lamp <SEG>, the ball on a chair <SEG>.",
+            ["the cup left of the lamp", "the ball on a chair"],
+        ),
+        ("The umbrella <SEG> keeps you dry, and the red cup <SEG> is full.", ["the umbrella", "the red cup"]),
+        ("Something with a sole and a heel <REJ> is not here.", ["something with a sole and a heel"]),
+        ("To stay dry, take the umbrella <SEG>.", ["the umbrella"]),
+        ("red cup <SEG> blue ball <SEG>", ["red cup", "blue ball"]),
+        ("I see two cups <SEG>.", ["two cups"]),
+        ("<SEG><REJ>", ["", ""]),
+        ("There are three cups.", []),
+    ],
+)
+def test_names_of_the_marks(text, names):
+    assert phrases(text) == names
