@@ -67,7 +67,7 @@ class Predictor:
         pixels = image if isinstance(image, np.ndarray) else open_image(image)
         if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or 0 in pixels.shape:
             raise ValueError(f"a picture is (H, W, 3) uint8 RGB, not {pixels.shape} {pixels.dtype}")
-        digest = hashlib.blake2b(np.ascontiguousarray(pixels), digest_size=16)
+        digest = hashlib.blake2b(pixels.tobytes(), digest_size=16)
         key = f"{pixels.shape}{digest.hexdigest()}"
         if key not in self._seen:
             self._seen[key] = _Seen(pixels.copy())  # the caller may go on drawing on its own
@@ -106,7 +106,8 @@ class Predictor:
         """
         if not question.strip():
             raise ValueError("the question is empty: ask what to look for, for example 'Where is the red cup?'")
-        seen, timings = self._current(), {}
+        seen = self._current()
+        timings: dict[str, float] = {}
         with _Timer(timings, "read"):
             prefix = self._prefix(seen)
         with _Timer(timings, "write"):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -51,7 +51,7 @@ def build(options: Options, tokenizer: PreTrainedTokenizerBase) -> LlavaForCondi
     """A LLaVA of random weights, its vocabulary as large as the tokenizer's unless ``text`` says otherwise."""
     ids = {"pad_token_id": tokenizer.pad_token_id, "bos_token_id": tokenizer.bos_token_id}
     text = {"vocab_size": len(tokenizer), "eos_token_id": tokenizer.eos_token_id, **ids, **options.text}
-    config = LlavaConfig(
+    config = LlavaConfig(  # type: ignore[call-arg]  # named by attribute_map
         vision_config=_config(options.vision),
         text_config=_config(text),
         image_token_id=tokenizer.convert_tokens_to_ids(IMAGE),
@@ -64,7 +64,7 @@ def build(options: Options, tokenizer: PreTrainedTokenizerBase) -> LlavaForCondi
     return llava
 
 
-def _place(tower: nn.Module) -> None:
+def _place(tower: Any) -> None:
     """Begin the tower's learned positions as sines and cosines of row and column: from small random ones a tower that
     is trained from nothing takes long to find out which patches are neighbours (Beyer et al. 2022, "Better plain ViT
     baselines for ImageNet-1k")."""
@@ -90,13 +90,14 @@ def load(folder: Path, options: Options) -> LlavaForConditionalGeneration:
     """
     _check_sizes(folder / "config.json", options)
     with _quiet():
-        llava, found = LlavaForConditionalGeneration.from_pretrained(
+        read: Any = LlavaForConditionalGeneration.from_pretrained(
             folder, dtype=torch.float32, attn_implementation="sdpa", local_files_only=True, output_loading_info=True
         )
+    llava, found = read
     for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if found.get(what):
             raise ValueError(f"{what.replace('_keys', '')} tensors, {sorted(map(str, found[what]))[0]} among them")
-    return llava
+    return cast(LlavaForConditionalGeneration, llava)
 
 
 def _check_sizes(path: Path, options: Options) -> None:
@@ -133,6 +134,7 @@ def _config(values: dict[str, Any]) -> Any:
 class LlavaBackbone(Backbone):
     """The parts handed in: a stock LLaVA (never a subclass: that would skip its key conversion) and a tokenizer."""
 
+    llava: Any  # its own annotations leave the parts of its configuration open
     clip_mean: torch.Tensor
     clip_std: torch.Tensor
 
@@ -145,14 +147,14 @@ class LlavaBackbone(Backbone):
     ) -> None:
         super().__init__()
         self.llava, self.tokenizer, self.options = llava, tokenizer, options
-        text, vision = llava.config.text_config, llava.config.vision_config
+        text, vision = self.llava.config.text_config, self.llava.config.vision_config
         self.state_size, self.tower_size = text.hidden_size, vision.hidden_size
         self.depth = text.num_hidden_layers
         self.layers = candidates(self.depth + 1)
         side = options.input_size // vision.patch_size
         self.grid = (side, side)
         self.pad_id, self.eos_id = tokenizer.pad_token_id, tokenizer.eos_token_id
-        self.mark_ids = tuple(tokenizer.convert_tokens_to_ids(mark) for mark in (SEG, REJ))
+        self.mark_ids = tuple(cast(list[int], tokenizer.convert_tokens_to_ids([SEG, REJ])))
         if None in (*self.mark_ids, self.pad_id, self.eos_id) or len(tokenizer) > text.vocab_size:
             raise ValueError(
                 f"the tokenizer must have {SEG}, {REJ}, an end and a padding token among at most {text.vocab_size} "
@@ -160,7 +162,7 @@ class LlavaBackbone(Backbone):
             )
         if vision.image_size != options.input_size:
             raise ValueError(f"input_size: {options.input_size} is not the tower's image_size, {vision.image_size}")
-        self.image_id = llava.config.image_token_id
+        self.image_id = self.llava.config.image_token_id
         self.limit = text.max_position_embeddings
         self.register_buffer("clip_mean", torch.tensor(CLIP_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("clip_std", torch.tensor(CLIP_STD).view(3, 1, 1), persistent=False)
@@ -179,14 +181,14 @@ class LlavaBackbone(Backbone):
 
     def prepare(self, image: np.ndarray) -> torch.Tensor:
         """``(H, W, 3)`` uint8 RGB -> ``(3, S, S)`` uint8; padding has CLIP's mean colour, 0 after normalisation."""
-        fill = tuple(round(255 * value) for value in CLIP_MEAN)
-        made = self.input_frame((image.shape[0], image.shape[1])).image(image, fill)
+        red, green, blue = (round(255 * value) for value in CLIP_MEAN)
+        made = self.input_frame((image.shape[0], image.shape[1])).image(image, (red, green, blue))
         return torch.from_numpy(np.ascontiguousarray(made.transpose(2, 0, 1)))
 
     @property
-    def tower(self) -> nn.Module:
+    def tower(self) -> nn.Module:  # type: ignore[override]  # a second attribute would save it twice
         """The vision tower alone."""
-        return self.llava.model.vision_tower
+        return cast(nn.Module, self.llava.model.vision_tower)
 
     def see(self, prepared: torch.Tensor) -> torch.Tensor:
         """``(B, 3, S, S)`` uint8 -> the tower's patches ``(B, N, tower_size)``, before the projector."""
@@ -219,7 +221,7 @@ class LlavaBackbone(Backbone):
             if answer is not None:
                 said = plain(answer, self.tokenizer, keep=(SEG, REJ))
                 messages.append({"role": "assistant", "content": [{"type": "text", "text": said}]})
-        made = self.tokenizer.apply_chat_template(
+        made: Any = self.tokenizer.apply_chat_template(
             messages,
             tokenize=True,
             return_dict=True,

@@ -25,12 +25,12 @@ def picture(seed: int = 0, size: tuple[int, int] = SIZE) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def backbone() -> LlavaBackbone:
-    """All layers are candidates; weights large enough for the answers to differ."""
+    """All layers are candidates; weights large enough for it to write many different tokens."""
     made = tiny.model(seed=1).backbone
     with torch.no_grad():
-        for parameter in made.llava.model.language_model.parameters():
+        for parameter in made.llava.model.language_model.layers.parameters():
             if parameter.ndim > 1:
-                parameter.mul_(4)
+                parameter.mul_(16)
     return LlavaBackbone(made.llava, made.tokenizer, made.options, lambda count: tuple(range(count))).eval()
 
 
@@ -134,6 +134,7 @@ def test_cached_generation_equals_the_stock_network_without_a_cache(backbone, ta
     image = picture(5)
     ids, made = generated_with_marks(backbone, talk, image)
     assert made.ids.tolist() == ids
+    assert len(set(ids)) > 6
     prompt = backbone.encode_chat(talk).ids
     for step, token in enumerate(ids):
         reference = stock(backbone, torch.cat([prompt, torch.tensor(ids[:step], dtype=torch.int64)]), image)
