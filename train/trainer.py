@@ -59,6 +59,7 @@ class StageTrainer(Trainer):
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """AdamW with one learning rate for each expression of the recipe; norms and biases do not decay."""
         if self.optimizer is None:
+            assert isinstance(self.model, nn.Module)
             built = groups(self.model, self.recipe.train, self.recipe.weight_decay)
             self.optimizer = torch.optim.AdamW(built, betas=(0.9, 0.98), fused=True)
         return self.optimizer
