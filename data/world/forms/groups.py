@@ -17,6 +17,8 @@ MOST = 6
 def _groups(view: View, rng: Random) -> tuple[list[Group], Group | None]:
     """Groups of at least two things, by kind, by colour, or by both; and one that could stand for them but is empty."""
     draw = rng.random()
+    found: list[tuple[str, Description]]
+    empty: tuple[str, Description] | None
     if draw < 0.5:
         found = [(name, kind(name)) for name, count in view.kinds.items() if 1 < count <= MOST]
         other = absent_kind(view, rng)

@@ -22,7 +22,7 @@ def by_size(view: View, rng: Random) -> tuple[Proposal, ...] | None:
         for size in SIZES:
             found = solve(view, Sized(size, kind(name)))
             if found is not None and len(found) == 1:
-                here[size].append((name, *found))
+                here[size].append((name, min(found)))
             if found == frozenset():
                 lacking[size].append(name)
     if not all(here[size] and lacking[size] for size in SIZES):
