@@ -39,8 +39,8 @@ def absent_colour(view: View, rng: Random) -> str | None:
 
 
 def absent_pair(view: View, rng: Random, like: Pair, same: Literal["colour", "kind"] | None = None) -> Pair | None:
-    """A pair that is not in the picture, in place of ``like``: another colour, another kind, or both. ``same``: what the
-    two must share.
+    """A pair that is not in the picture, in place of ``like``: another colour, another kind, or both. ``same``: what
+    the two must share.
 
     It is a held-out pair exactly when ``like`` is one: being held out says nothing, and training never asks for one.
     """

@@ -1,5 +1,6 @@
 """Scenes: what compose promises of every split."""
 
+import itertools
 from collections import Counter
 
 import numpy as np
@@ -73,7 +74,7 @@ def test_things_are_whole_and_seen(split: str) -> None:
 
 
 def test_sizes_lie_apart() -> None:
-    assert all(EXTENTS[a][1] + 10 < EXTENTS[b][0] for a, b in zip(SIZES, SIZES[1:], strict=False))
+    assert all(EXTENTS[a][1] + 10 < EXTENTS[b][0] for a, b in itertools.pairwise(SIZES))
     for scene in scenes("train"):
         for thing in scene.things:
             assert EXTENTS[thing.size][0] <= thing.extent <= EXTENTS[thing.size][1]
