@@ -22,7 +22,7 @@ def engine(checkpoint: str) -> Asks:
 
 def main() -> None:
     """Lay the page out."""
-    st.set_page_config(page_title="Pinpoint", page_icon=":material/my_location:", layout="wide")
+    st.set_page_config(page_title="Pinpoint", page_icon=panels.badge(), layout="wide")
     st.html("<style>.block-container{padding-top:3rem;max-width:1280px} h1{padding-bottom:0;font-size:2rem}</style>")
     st.title("Pinpoint", anchor=False)
     st.caption("Ask a picture. The answer comes in words, with an exact mask for each thing it names.")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import streamlit as st
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from app.drawing import colour, overlay
 from app.session import Exchange, Session
@@ -16,6 +16,16 @@ from model.tokens import MARK
 GALLERY = 6
 WRAP = "overflow-wrap:anywhere"
 WIDTH = 768  # a drawn scene of 256 pixels is shown three times as large
+
+
+@st.cache_data(show_spinner=False)
+def badge() -> Image.Image:
+    """The page's icon, drawn here: Streamlit would fetch a named one from outside."""
+    icon = Image.new("RGBA", (64, 64))
+    draw = ImageDraw.Draw(icon)
+    draw.ellipse((4, 4, 60, 60), outline=(0, 114, 178), width=8)
+    draw.ellipse((24, 24, 40, 40), fill=(230, 159, 0))
+    return icon
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
