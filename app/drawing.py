@@ -29,27 +29,38 @@ def overlay(
     outline: int = 2,
     colours: Sequence[tuple[int, int, int]] | None = None,
 ) -> np.ndarray:
-    """Draw masks over a picture: a translucent fill, a white line and a coloured one round it.
+    """Draw masks over a picture: a translucent fill, a coloured line round it and a thin white one round that.
 
     Args:
-        image: ``(H, W, 3)`` uint8 RGB.
+        image: ``(H, W, 3)`` uint8 RGB; it is not changed.
         masks: each ``(H, W)`` bool; a later one lies on top.
         alpha: of the fill, 0 to 1.
-        outline: width of the coloured line, pixels.
+        outline: width of the coloured line, pixels; 0 for none.
         colours: one a mask; the palette in turn if None.
 
     Returns:
         ``(H, W, 3)`` uint8 RGB.
     """
-    drawn = image.astype(np.float32)
+    drawn = image.copy()
     for number, mask in enumerate(masks):
         if not mask.any():
             continue
-        ink = np.array(colours[number] if colours is not None else colour(number), dtype=np.float32)
-        drawn[mask] = (1 - alpha) * drawn[mask] + alpha * ink
+        ink = np.array(colours[number] if colours is not None else colour(number), dtype=np.uint8)
+        window = _window(mask, outline + 1)  # the lines are found near the mask alone: pictures may be large
+        part, inside = drawn[window], mask[window]
+        part[inside] = ((1 - alpha) * part[inside] + alpha * ink.astype(np.float32)).round().astype(np.uint8)
         if outline > 0:
-            rim = ndimage.binary_dilation(mask, iterations=outline) & ~ndimage.binary_erosion(mask)
-            halo = ndimage.binary_dilation(rim, iterations=1) & ~rim & ~mask
-            drawn[halo] = 255
-            drawn[rim] = ink
-    return drawn.round().astype(np.uint8)
+            rim = ndimage.binary_dilation(inside, iterations=outline) & ~ndimage.binary_erosion(inside)
+            halo = ndimage.binary_dilation(rim) & ~rim & ~inside
+            part[halo] = 255
+            part[rim] = ink
+    return drawn
+
+
+def _window(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
+    """The rows and columns of a mask with a margin, clipped at the picture's edge."""
+    sides = []
+    for axis, size in enumerate(mask.shape):
+        used = np.flatnonzero(mask.any(axis=1 - axis))
+        sides.append(slice(max(0, int(used[0]) - margin), min(size, int(used[-1]) + 1 + margin)))
+    return sides[0], sides[1]
