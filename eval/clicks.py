@@ -10,6 +10,8 @@ from eval import metrics
 from eval.run import Asked
 from model.predictor import Predictor
 
+BELOW = 0.7  # masks of a lower IoU get a click
+
 
 @dataclass(frozen=True)
 class Corrected:
@@ -36,9 +38,9 @@ def click(mask: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.array([best[2]], dtype=np.float32), np.array([best[1]], dtype=np.int64)
 
 
-def correct(predictor: Predictor, asked: Asked, below: float = 0.7) -> list[Corrected]:
+def correct(predictor: Predictor, asked: Asked, below: float = BELOW) -> list[Corrected]:
     """Give each mask of an answer that has less than ``below`` IoU with its true one a click, and measure again."""
-    segments = [segment for segment in asked.answer.segments if segment.mask.any()]
+    segments = [segment for segment in asked.answer.segments if not segment.rejected]
     truth = [masks.decode(target.rle) for target in asked.turn.targets if target.rle is not None]
     done = []
     for i, j, before in metrics.match([segment.mask for segment in segments], truth):

@@ -22,7 +22,7 @@ class Counts:
         targets: how many were asked for; 0 for a question answered in words alone.
         present: for each target that is in the picture, whether a mask was given for it.
         absent: for each target that is not, whether none was.
-        matched: IoU of each predicted mask with the true one that it is matched to (0 for one too many).
+        matched: IoU of each ``<SEG>``'s mask with the true one that it is matched to (0 for one too many).
         words: for a question answered in words alone, whether they were right; else None.
     """
 
@@ -72,7 +72,8 @@ def match(predicted: Sequence[np.ndarray], true: Sequence[np.ndarray]) -> list[t
 
 
 def same_words(answer: str, truth: str) -> bool:
-    """Whether two answers in words agree: equal but for case, punctuation and white space."""
+    """Whether two answers in words agree: equal but for case, punctuation and white space. The world answers in whole
+    sentences of one wording, so a right number or colour in a wrong sentence does not count."""
     return _words(answer) == _words(truth)
 
 
@@ -90,7 +91,7 @@ class Summary:
         ciou: sum of intersections over sum of unions.
         n_acc: of what is absent, the share answered so: whole questions, and single targets of mixed ones.
         t_acc: of what is present, the share for which a mask was given, counted likewise.
-        precision: share of the given masks whose matched IoU is at least each of THRESHOLDS.
+        precision: share of the ``<SEG>`` answers whose mask has at least each of THRESHOLDS as its matched IoU.
         words: share of the questions in words that were answered rightly.
     """
 

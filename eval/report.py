@@ -17,7 +17,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
 def table(overall: Summary, kinds: Mapping[str, Summary]) -> str:
     """One line overall and one for each kind of question, the worst first."""
     rows = [("overall", overall), *sorted(kinds.items(), key=lambda item: _order(item[1]))]
-    head = f"{'':14}{'asked':>7}{'gIoU':>8}{'cIoU':>8}{'N-acc':>8}{'T-acc':>8}{'IoU>.5':>8}{'IoU>.9':>8}{'words':>8}"
+    head = f"{'':14}{'asked':>7}{'gIoU':>8}{'cIoU':>8}{'N-acc':>8}{'T-acc':>8}{'Pr@.5':>8}{'Pr@.9':>8}{'words':>8}"
     lines = [head]
     for name, s in rows:
         numbers = (s.giou, s.ciou, s.n_acc, s.t_acc, s.precision[0.5], s.precision[0.9], s.words)

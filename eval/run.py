@@ -10,6 +10,7 @@ from data import masks
 from data.sample import Sample, Target, Turn
 from eval import metrics
 from eval.metrics import Counts
+from eval.results import Record
 from model.answer import Answer, Segment
 from model.predictor import Predictor
 
@@ -23,6 +24,10 @@ class Asked:
     answer: Answer
     counts: Counts
 
+    def record(self) -> Record:
+        """What is kept of it."""
+        return Record(self.turn.question, self.turn.answer, self.answer.text, self.counts)
+
 
 def evaluate(
     predictor: Predictor,
@@ -31,7 +36,7 @@ def evaluate(
     quiet: bool = False,
     look: Callable[[Asked], None] | None = None,
     blind: bool = False,
-) -> list[Counts]:
+) -> list[Record]:
     """Answer all questions of the samples.
 
     Args:
@@ -42,17 +47,19 @@ def evaluate(
         look: called with each answer while its picture is the predictor's current one.
         blind: show a plain grey picture of the same size instead, so that only the words can help.
     """
-    rows: list[Counts] = []
+    records: list[Record] = []
+    scores: list[float] = []
     with tqdm(samples, total=total, disable=quiet, unit="picture") as bar:
         for sample in bar:
             for asked in ask_all(predictor, sample, blind):
-                rows.append(asked.counts)
+                records.append(asked.record())
+                if asked.turn.targets:
+                    scores.append(asked.counts.iou)
                 if look is not None:
                     look(asked)
-            scores = [row.iou for row in rows if row.targets]
             if scores:
                 bar.set_postfix_str(f"gIoU {sum(scores) / len(scores):.3f}", refresh=False)
-    return rows
+    return records
 
 
 def ask_all(predictor: Predictor, sample: Sample, blind: bool = False) -> Iterator[Asked]:
@@ -69,7 +76,7 @@ def ask_all(predictor: Predictor, sample: Sample, blind: bool = False) -> Iterat
 
 def count(name: str, turn: Turn, answer: Answer, size: tuple[int, int], void: np.ndarray | None = None) -> Counts:
     """Compare an answer with the truth."""
-    given = [segment.mask for segment in answer.segments if segment.mask.any()]
+    given = [segment.mask for segment in answer.segments if not segment.rejected]
     if not turn.targets:
         right = metrics.same_words(answer.text, turn.answer) and not answer.segments
         return Counts(name, turn.kind, 0, 0, True, 0, words=right)

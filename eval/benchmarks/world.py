@@ -6,10 +6,11 @@ from typing import Any
 
 from data.world.world import World
 from eval import clicks, metrics, report
+from eval.results import Record
 from eval.run import Asked, evaluate
 from model.predictor import Predictor
 
-COUNT = 1000  # questions' scenes of a split that the published numbers stand on
+COUNT = 1000  # scenes of a split that the published numbers stand on
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Result:
     overall: metrics.Summary
     kinds: dict[str, metrics.Summary]
     corrected: tuple[clicks.Corrected, ...] | None
+    records: tuple[Record, ...]
     seconds: float
 
     def as_json(self) -> dict[str, Any]:
@@ -47,14 +49,19 @@ class Result:
         if self.corrected:
             c = self._click()
             lines.append(
-                f"one click on the {c['masks']} masks below 0.7: mean IoU {c['before']:.3f} -> {c['after']:.3f}"
+                f"one click on the {c['masks']} masks below {clicks.BELOW}: "
+                f"mean IoU {c['before']:.3f} -> {c['after']:.3f}"
             )
+        elif self.corrected is not None:
+            lines.append(f"no mask is below {clicks.BELOW}: no click was given")
         lines.append(f"{self.seconds:.0f} s")
         return "\n".join(lines)
 
     def _click(self) -> dict[str, Any]:
         rows = self.corrected or ()
-        mean = {name: sum(getattr(row, name) for row in rows) / max(1, len(rows)) for name in ("before", "after")}
+        if not rows:
+            return {"masks": 0, "before": None, "after": None}
+        mean = {name: sum(getattr(row, name) for row in rows) / len(rows) for name in ("before", "after")}
         return {"masks": len(rows), **mean}
 
 
@@ -80,7 +87,8 @@ def run(
 
     begin = time.perf_counter()
     samples = (world.sample(index) for index in range(count))
-    rows = evaluate(predictor, samples, count, quiet, look, blind)
+    records = evaluate(predictor, samples, count, quiet, look, blind)
+    rows = [record.counts for record in records]
     return Result(
         split=split,
         count=count,
@@ -88,5 +96,6 @@ def run(
         overall=metrics.summarise(rows),
         kinds=metrics.by_kind(rows),
         corrected=tuple(corrected) if one_click else None,
+        records=tuple(records),
         seconds=time.perf_counter() - begin,
     )
