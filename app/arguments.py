@@ -1,0 +1,141 @@
+"""The words of the command line: what each command takes, and one plain line when they are wrong."""
+
+import argparse
+import difflib
+import re
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, NoReturn
+
+ROOT = Path(__file__).resolve().parent.parent
+CHECKPOINT = ROOT / "checkpoints" / "tiny"
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, whose errors are one line that names the near option or command."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print one line and leave with code 2."""
+        line = " ".join(message.split())
+        print(f"pinpoint: {line}; {self._near(line) or f'see {self.prog} --help'}", file=sys.stderr)
+        sys.exit(2)
+
+    def _near(self, message: str) -> str | None:
+        """The known word that one of the message is most like."""
+        options = [option for action in self._actions for option in action.option_strings]
+        choices = [str(choice) for action in self._actions for choice in action.choices or ()]
+        wrong = [(word, options) for word in re.findall(r"(?<!\S)--?[^\s=:,]+", message)]
+        wrong += [(word, choices) for word in re.findall(r"invalid choice: '([^']*)'", message)]
+        for word, known in wrong:
+            near = difflib.get_close_matches(word, known, n=1)
+            if near and near[0] != word:
+                return f"did you mean {near[0]}?"
+        return None
+
+
+def parser() -> Parser:
+    """All commands and their options. What is parsed holds ``command`` and ``parser``, that of the command."""
+    made = Parser(prog="pinpoint", description="Ask a picture: answers in words with exact masks, or 'not here'.")
+    made.add_argument("--version", action="version", version=f"pinpoint {_version()}")
+    commands = made.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _ask(commands)
+    _world(commands)
+    _eval(commands)
+    commands.add_parser("train", help="train a stage of a recipe", add_help=False)  # its own words: train/launch.py
+    _app(commands)
+    return made
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """Read the words of a command; what no command knows is refused by the command itself, so that its own options are
+    the ones suggested."""
+    args, unknown = parser().parse_known_args(words)
+    if unknown:
+        args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return args
+
+
+def _ask(commands: Any) -> None:
+    ask = _command(commands, "ask", "ask a question about a picture")
+    ask.add_argument("image", type=Path, help="a picture: PNG, JPEG, WebP, GIF, BMP or TIFF")
+    ask.add_argument("question", help="for example 'Where is the red cup?'")
+    _checkpoint(ask)
+    _json(ask)
+    ask.add_argument("--out", type=Path, metavar="DIR", help="write the overlay and the masks here, as PNG")
+
+
+def _world(commands: Any) -> None:
+    world = _command(commands, "world", "the drawn world")
+    actions = world.add_subparsers(dest="action", metavar="ACTION", required=True)
+    sample = _command(actions, "sample", "write pictures with their questions and truth")
+    _split(sample, "train")
+    sample.add_argument("--seed", type=_whole, default=0, metavar="N", help="of the first scene (default 0)")
+    sample.add_argument("--count", type=_positive, default=8, metavar="K", help="how many scenes (default 8)")
+    sample.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to write")
+    sample.add_argument("--overlay", action="store_true", help="also draw the truth over each picture")
+
+
+def _eval(commands: Any) -> None:
+    evaluate = _command(commands, "eval", "measure a checkpoint on a benchmark")
+    evaluate.add_argument("benchmark", choices=["world"], help="world: the drawn world")
+    _split(evaluate, "val")
+    evaluate.add_argument("--count", type=_positive, metavar="N", help="scenes to ask about (default 1000)")
+    evaluate.add_argument("--blind", action="store_true", help="show a grey picture: what do the words give away?")
+    evaluate.add_argument("--click", action="store_true", help="give masks below 0.7 IoU one corrective click")
+    _json(evaluate)
+    evaluate.add_argument("--out", type=Path, metavar="DIR", help="write results.json and questions.jsonl here")
+    _checkpoint(evaluate)
+
+
+def _app(commands: Any) -> None:
+    page = _command(commands, "app", "open the page")
+    page.add_argument("--port", type=_port, default=8501, help="default 8501")
+    page.add_argument("--address", default="127.0.0.1", help="default 127.0.0.1: this machine alone")
+    _checkpoint(page)
+
+
+def _command(commands: Any, name: str, what: str) -> Parser:
+    made: Parser = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
+    made.set_defaults(parser=made)
+    return made
+
+
+def _checkpoint(command: Parser) -> None:
+    command.add_argument(
+        "--checkpoint", type=Path, default=CHECKPOINT, metavar="DIR", help="default: the one that ships"
+    )
+
+
+def _json(command: Parser) -> None:
+    command.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+
+def _split(command: Parser, default: str) -> None:
+    names = "train, val, test, test_phrasing, test_compose or test_crowd"
+    command.add_argument("--split", default=default, help=f"{names} (default {default})")
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port, a whole number from 1 to 65535")
+    return int(text)
+
+
+def _version() -> str:
+    try:
+        return version("pinpoint")
+    except PackageNotFoundError:
+        return "unknown"
