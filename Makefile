@@ -1,22 +1,25 @@
 # make app   set everything up and open the page
-# make test  set everything up and run lint, types and tests
+# make test  set everything up and run lint, types and tests (those marked slow too where CI is set)
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
+BROWSER := $(VENV)/.browser
 
-.PHONY: setup app test lint clean
+.PHONY: setup app lint test browser clean
 
 setup: $(STAMP)
 
+# torch comes first and by itself: the constraint keeps it at a version that has a build for the CPU.
 $(STAMP): requirements.txt constraints.txt setup.cfg pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found" >&2; exit 1; }
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
 	$(BIN)/pip install --quiet --constraint constraints.txt --requirement requirements.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	$(BIN)/pip check
-	touch $(STAMP)
+	touch $@
 
 app: setup
 	$(BIN)/pinpoint app
@@ -29,14 +32,16 @@ lint: setup
 test: lint browser
 	$(BIN)/pytest
 
-# Browser tests need Debian's Chromium; where it cannot be installed they say so and skip.
-.PHONY: browser
-browser:
-	@command -v chromium >/dev/null || { \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium) >/dev/null 2>&1 \
-	      || echo "no Chromium could be installed: browser tests will be skipped"; \
-	  else echo "no Chromium here: browser tests will be skipped"; fi; }
+# Browser tests need Debian's Chromium, which is asked for once; where it cannot be installed they say so and skip.
+browser: $(BROWSER)
+
+$(BROWSER): $(STAMP)
+	@if command -v chromium >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive timeout 300 apt-get install -y -qq chromium; } \
+	    </dev/null >/dev/null 2>&1 || echo "Chromium could not be installed: browser tests will be skipped"; \
+	else echo "no Chromium here: browser tests will be skipped"; fi
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
