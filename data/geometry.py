@@ -126,7 +126,8 @@ class Frame:
         left, top, right, bottom = self.window
         height, width = self.source
         shown = maps[..., top:bottom, left:right]
-        whole = (right - left, bottom - top) == (round(width * self.scale[0]), round(height * self.scale[1]))
+        sides = (width * self.scale[0] - (right - left), height * self.scale[1] - (bottom - top))
+        whole = all(abs(side) < 1e-6 for side in sides)  # the window is the image exactly, no part of a cell more
         if whole and min(self.offset) >= 0 and all(abs(o - round(o)) < 1e-6 for o in self.offset):
             flat = shown.reshape(-1, 1, *shown.shape[-2:])
             made = functional.interpolate(flat, size=(height, width), mode="bilinear", align_corners=False)
