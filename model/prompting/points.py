@@ -40,7 +40,7 @@ class Channel(ChannelBase):
         coarse, coarse_frame = maps, frame
         if factor > 1 and min(maps.shape[-2:]) >= factor:
             share = functional.avg_pool2d(valid[None].float(), factor)[0]
-            coarse = functional.avg_pool2d(maps, factor) / share.clamp(min=1e-6)
+            coarse = functional.avg_pool2d(maps[:, None], factor)[:, 0] / share.clamp(min=1e-6)
             height, width = (side // factor * factor for side in maps.shape[-2:])
             cut = Frame(frame.source, (height, width), frame.scale, frame.offset)
             coarse_frame, valid = cut.scaled(height // factor, width // factor), share > 0
