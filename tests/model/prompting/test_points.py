@@ -41,12 +41,7 @@ def test_points_move_to_the_expectation_over_the_whole_picture(frame):
     for mask in range(2):
         for place in range(6):
             expected = brute(points[mask, place], maps[mask], frame)
-            # two windows differ where a point lies far from its pixel's centre: radius 3 reaches only 2.5 then
-            assert (made[mask, place] - expected).abs().max() < 1e-3
-    whole = points.round()  # on a pixel's centre the window misses nothing
-    made = refine(whole, maps, frame)
-    for place in range(6):
-        assert (made[0, place] - brute(whole[0, place], maps[0], frame)).abs().max() < 2e-5
+            assert (made[mask, place] - expected).abs().max() < 5e-5  # single precision against double
 
 
 def test_points_beyond_the_picture_come_to_its_edge():
