@@ -75,21 +75,19 @@ class GroundingModel(nn.Module):
             channels[name] = channel.Channel(chosen, backbone.state_size, segmenter.prompt_size)
         return cls(backbone, segmenter, channels, config)
 
-    def ground(self, trace: Trace, size: tuple[int, int], keep: torch.Tensor | None = None) -> Grounding:
-        """From the marks of an image to prompts for the segmenter.
-
-        Args:
-            trace: of the image.
-            size: its original ``(H, W)``.
-            keep: indices of the marks to ground; all of them if None.
-        """
-        if keep is not None:
-            trace = trace.select(keep)
+    def maps(self, trace: Trace) -> tuple[torch.Tensor, torch.Tensor]:
+        """The states ``(S, D)`` of an image's marks at the layer that speaks, and their similarity maps ``(S, h, w)``,
+        both float32."""
         layer = self.policy.choose(trace)
         with torch.autocast(trace.marks.device.type, enabled=False):  # maps place points: keep their precision
             states = trace.marks[:, layer].float()
             valid = trace.frame.valid_mask().to(states.device)
-            maps = similarity(states, trace.image[layer], trace.grid, valid)
+            return states, similarity(states, trace.image[layer], trace.grid, valid)
+
+    def ground(self, trace: Trace, size: tuple[int, int]) -> Grounding:
+        """From the marks of an image, of the original ``size`` (H, W), to prompts for the segmenter."""
+        states, maps = self.maps(trace)
+        with torch.autocast(states.device.type, enabled=False):
             evidence = Evidence(states, maps, trace.frame, self.segmenter.mask_frame(size))
             prompts = SegPrompts()
             for channel in self.channels.values():

@@ -54,14 +54,23 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
         clean_up_tokenization_spaces=False,
         padding_side="right",
     )
-    add_marks(made)
+    # With the space before it a token of its own, a mark's state would be that of the space: attention would first have
+    # to learn to look one word back, and training stalled there.
+    add_marks(made, lstrip=True)
     made.chat_template = CHAT_TEMPLATE
     return made
 
 
-def add_marks(tokenizer: PreTrainedTokenizerBase) -> int:
-    """Add ``<SEG>`` and ``<REJ>`` where they are missing; returns how many were."""
-    return int(tokenizer.add_tokens([AddedToken(mark, normalized=False, special=False) for mark in (SEG, REJ)]))
+def add_marks(tokenizer: PreTrainedTokenizerBase, lstrip: bool = False) -> int:
+    """Add ``<SEG>`` and ``<REJ>`` where they are missing; returns how many were. With ``lstrip`` a mark takes the space
+    before it in, so that the word before it predicts it; :func:`spaced` brings the space back."""
+    marks = [AddedToken(mark, lstrip=lstrip, normalized=False, special=False) for mark in (SEG, REJ)]
+    return int(tokenizer.add_tokens(marks))
+
+
+def spaced(text: str) -> str:
+    """Decoded text with a space between each mark and the word before it."""
+    return MARK.sub(lambda found: f"{'' if text[: found.start()][-1:].isspace() else ' '}{found[0]}", text).lstrip()
 
 
 def plain(text: str, tokenizer: PreTrainedTokenizerBase, keep: tuple[str, ...] = ()) -> str:

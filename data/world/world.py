@@ -14,7 +14,7 @@ from data.world.forms import ALL, FORMS
 from data.world.palette import COLOURS
 from data.world.questions import settle
 from data.world.render import render
-from data.world.scene import Scene
+from data.world.scene import SIZES, Scene
 from data.world.splits import check_split
 from data.world.things import KINDS
 from data.world.view import View, view_of
@@ -32,13 +32,14 @@ class SceneFacts:
     Attributes:
         image: ``(H, W, 3)`` uint8, RGB.
         masks: ``(N, H, W)`` bool, the visible pixels of each thing; disjoint.
-        kinds, colours: ``(N,)`` int64, indices into ``KINDS`` and into the names of ``COLOURS``.
+        kinds, colours, sizes: ``(N,)`` int64, indices into ``KINDS``, the names of ``COLOURS`` and ``SIZES``.
     """
 
     image: NDArray[np.uint8]
     masks: NDArray[np.bool_]
     kinds: NDArray[np.int64]
     colours: NDArray[np.int64]
+    sizes: NDArray[np.int64]
 
 
 def picture(split: str, seed: int) -> NDArray[np.uint8]:
@@ -89,7 +90,7 @@ class World:
         return shown.image, [self._sample(seed, view, turns, f"-{number:02d}") for number, turns in enumerate(talks)]
 
     def facts(self, index: int) -> SceneFacts:
-        """The picture with the mask, kind and colour of each thing."""
+        """The picture with the mask, kind, colour and size of each thing."""
         scene = self.scene(index)
         shown = render(scene)
         colours = tuple(COLOURS)
@@ -98,6 +99,7 @@ class World:
             masks=shown.masks,
             kinds=np.array([KINDS.index(thing.kind) for thing in scene.things], dtype=np.int64),
             colours=np.array([colours.index(thing.colour) for thing in scene.things], dtype=np.int64),
+            sizes=np.array([SIZES.index(thing.size) for thing in scene.things], dtype=np.int64),
         )
 
     def texts(self, count: int) -> Iterator[str]:

@@ -1,4 +1,5 @@
-"""LLaVA (Liu et al. 2023) from the transformers classes: a CLIP tower, a projector and a Llama."""
+"""LLaVA (Liu et al. 2023) from the transformers classes: a vision tower (CLIP, or a convolutional one as in ConvLLaVA, Ge
+et al. 2024), a projector and a Llama."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +23,7 @@ from transformers.utils import logging as notices
 from data.geometry import Frame
 from data.sample import REJ, SEG
 from model.backbones.base import Backbone, ChatBatch, ChatOutput, Encoded, Generated, Prefix
-from model.tokens import IMAGE, plain
+from model.tokens import IMAGE, plain, spaced
 from model.tracing import Trace
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -37,7 +38,9 @@ class Options:
         input_size: side of the tower's square input, pixels.
         padding: "letterbox" (centred, padded with CLIP's mean colour, as LLaVA-1.5's ``pad``) or "centre_crop" (CLIP).
         feature_layer: which of the tower's hidden states the projector reads.
-        vision, text: keys of the transformers configurations, with their ``model_type``.
+        vision, text: keys of the transformers configurations, with their ``model_type``. A convolutional tower, whose
+            own configuration lacks them, is also given the ``hidden_size``, ``patch_size`` and ``image_size`` of that
+            state.
     """
 
     input_size: int = 336
@@ -59,15 +62,30 @@ def build(options: Options, tokenizer: PreTrainedTokenizerBase) -> LlavaForCondi
         vision_feature_select_strategy="default",
         tie_word_embeddings=bool(text.get("tie_word_embeddings", False)),
     )
-    llava = LlavaForConditionalGeneration._from_config(config, attn_implementation="sdpa")
+    llava = LlavaForConditionalGeneration._from_config(config)
     _place(llava.model.vision_tower)
+    _begin(llava)
     return llava
+
+
+def _begin(llava: Any) -> None:
+    """Begin with words and patches that come through to the last layer: loud embeddings, quiet branches (GPT-2 scales
+    them by 1 / sqrt(2 layers); Radford et al. 2019, section 2.3). At the stock initialisation every layer drowns what
+    the one below has said, and no map finds what its mark names for a thousand steps."""
+    with torch.no_grad():
+        llava.get_input_embeddings().weight.mul_(5)
+        llava.model.multi_modal_projector.linear_2.weight.mul_(5)
+        for layer in llava.model.language_model.layers:
+            layer.self_attn.o_proj.weight.mul_(0.15)
+            layer.mlp.down_proj.weight.mul_(0.15)
 
 
 def _place(tower: Any) -> None:
     """Begin the tower's learned positions as sines and cosines of row and column: from small random ones a tower that
     is trained from nothing takes long to find out which patches are neighbours (Beyer et al. 2022, "Better plain ViT
     baselines for ImageNet-1k")."""
+    if not hasattr(tower, "embeddings"):  # a convolutional tower knows neighbours
+        return
     weight = tower.embeddings.position_embedding.weight
     if weight.is_meta:
         return
@@ -91,7 +109,7 @@ def load(folder: Path, options: Options) -> LlavaForConditionalGeneration:
     _check_sizes(folder / "config.json", options)
     with _quiet():
         read: Any = LlavaForConditionalGeneration.from_pretrained(
-            folder, dtype=torch.float32, attn_implementation="sdpa", local_files_only=True, output_loading_info=True
+            folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
         )
     llava, found = read
     for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
@@ -167,6 +185,12 @@ class LlavaBackbone(Backbone):
         self.register_buffer("clip_mean", torch.tensor(CLIP_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("clip_std", torch.tensor(CLIP_STD).view(3, 1, 1), persistent=False)
 
+    def train(self, mode: bool = True) -> "LlavaBackbone":
+        """A tower that does not learn stays as it is in use: its batch norms, if any, would drift."""
+        super().train(mode)
+        self.tower.train(mode and any(parameter.requires_grad for parameter in self.tower.parameters()))
+        return self
+
     # Images
 
     def input_frame(self, size: tuple[int, int]) -> Frame:
@@ -193,10 +217,12 @@ class LlavaBackbone(Backbone):
     def see(self, prepared: torch.Tensor) -> torch.Tensor:
         """``(B, 3, S, S)`` uint8 -> the tower's patches ``(B, N, tower_size)``, before the projector."""
         pixels = (prepared.float() / 255 - self.clip_mean) / self.clip_std
-        states = self.llava.model.vision_tower(
-            pixels.to(self.llava.dtype), output_hidden_states=True, return_dict=True
-        ).hidden_states
-        return states[self.options.feature_layer][:, 1:]  # without the class token
+        pixels = pixels.to(self.llava.dtype, memory_format=torch.channels_last)  # convolutions run faster on it
+        every = self.llava.model.vision_tower(pixels, output_hidden_states=True, return_dict=True).hidden_states
+        states = every[self.options.feature_layer]
+        if states.ndim == 4:  # (B, C, h, w), from convolutions
+            return cast(torch.Tensor, states.flatten(2).transpose(1, 2))
+        return cast(torch.Tensor, states[:, 1:])  # without the class token
 
     def _embed(self, ids: torch.Tensor, prepared: torch.Tensor | None) -> torch.Tensor:
         """Token embeddings, with each image's features in place of its placeholders."""
@@ -348,11 +374,15 @@ class LlavaBackbone(Backbone):
         return Generated(torch.tensor(ids, dtype=torch.int64), self._text(ids), trace, stop)
 
     def _text(self, ids: list[int]) -> str:
-        return str(self.tokenizer.decode(ids, skip_special_tokens=True)).strip()
+        return spaced(str(self.tokenizer.decode(ids, skip_special_tokens=True)).strip())
 
     def save(self, folder: Path, dtype: torch.dtype | None = None) -> None:
-        """Write the stock LLaVA by its own class, with its tokenizer."""
-        state = {name: value.detach().to("cpu", dtype) for name, value in self.llava.state_dict().items()}
+        """Write the stock LLaVA by its own class, with its tokenizer; ``dtype`` is for parameters alone."""
+        learned = {name for name, _ in self.llava.named_parameters()}
+        state = {
+            name: value.detach().to("cpu", dtype if name in learned else None)
+            for name, value in self.llava.state_dict().items()
+        }
         for shared in self.llava.all_tied_weights_keys:
             state.pop(shared, None)
         with _quiet():

@@ -53,6 +53,10 @@ class Segmenter(nn.Module):
         """Original pixels of an image of ``size`` (H, W) -> encoder input pixels."""
         raise TypeError(f"{type(self).__name__} does not define frame")
 
+    def patch_frame(self, size: tuple[int, int]) -> Frame:
+        """Original pixels -> the grid of the features."""
+        raise TypeError(f"{type(self).__name__} does not define patch_frame")
+
     def mask_frame(self, size: tuple[int, int]) -> Frame:
         """Original pixels -> the mask-prompt frame."""
         raise TypeError(f"{type(self).__name__} does not define mask_frame")

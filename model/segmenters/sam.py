@@ -42,7 +42,7 @@ class SamSegmenter(Segmenter):
         super().__init__()
         self.options = options
         self.prompt_size, self.input_size = options.prompt_size, options.input_size
-        grid = options.input_size // options.patch_size
+        self.grid = grid = options.input_size // options.patch_size
         self.mask_size = 4 * grid
         self.image_encoder = ImageEncoderViT(
             img_size=options.input_size,
@@ -80,6 +80,10 @@ class SamSegmenter(Segmenter):
     def frame(self, size: tuple[int, int]) -> Frame:
         """Longest side to ``input_size``, padded below and to the right."""
         return Frame.letterbox(size, self.input_size)
+
+    def patch_frame(self, size: tuple[int, int]) -> Frame:
+        """The same at one cell a patch."""
+        return self.frame(size).scaled(self.grid, self.grid)
 
     def mask_frame(self, size: tuple[int, int]) -> Frame:
         """The same at ``mask_size``."""

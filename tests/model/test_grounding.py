@@ -50,10 +50,10 @@ def test_maps_are_min_max_inner_products_and_every_channel_speaks(model):
 
 def test_only_the_marks_kept_are_grounded(model):
     given = trace(model)
-    whole, kept = model.ground(given, SIZE), model.ground(given, SIZE, keep=torch.tensor([2, 0]))
+    whole, kept = model.ground(given, SIZE), model.ground(given.select(torch.tensor([2, 0])), SIZE)
     torch.testing.assert_close(kept.maps, whole.maps[[2, 0]])
     torch.testing.assert_close(kept.prompts.points, whole.prompts.points[[2, 0]])
-    assert model.ground(given, SIZE, keep=torch.zeros(0, dtype=torch.int64)).maps.shape == (0, 8, 8)
+    assert model.ground(given.select(torch.zeros(0, dtype=torch.int64)), SIZE).maps.shape == (0, 8, 8)
 
 
 def test_a_layer_by_its_index_is_the_one_that_is_kept():

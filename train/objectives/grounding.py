@@ -30,12 +30,12 @@ class Options:
     Attributes:
         conversations: packed behind each image.
         dense: share of the images with one conversation that names everything.
-        images: images of a batch that go through the segmenter, the first ones (the map is supervised in every image,
-            at every mark; on two cores the segmenter costs more than the language model).
+        images: images of a batch that go through the segmenter, the first ones; 0 leaves the segmenter out (the map is
+            supervised in every image, at every mark; on two cores the segmenter costs more than the language model).
         masks: marks of such an image whose mask is decoded, chosen at random.
         corrected: share of the images whose decoded masks get one corrective click and a second pass, so that the
             decoder keeps what the segmenter learned about clicks.
-        ce, bce, dice, iou: weights of the losses; the map's BCE and Dice have the same as the mask's.
+        ce, bce, dice, iou, map_bce, map_dice: weights of the losses.
         mark: weight of a mark's cross entropy relative to a word's.
     """
 
@@ -48,6 +48,8 @@ class Options:
     bce: float = 2.0
     dice: float = 0.5
     iou: float = 0.1
+    map_bce: float = 2.0
+    map_dice: float = 0.5
     mark: float = 2.0
 
 
@@ -88,17 +90,19 @@ class Objective(nn.Module):
         out = self.model.backbone(batch.chat)
         ce, marked = self._words(out.logits, out.targets)
         count = min(self.options.images, len(out.traces))
-        with torch.no_grad():
-            encoded = self.model.segmenter.encode(batch.sam[:count], batch.chat.sizes[:count])
+        encoded: list[Features] = []
+        if count:
+            with torch.no_grad():
+                encoded = self.model.segmenter.encode(batch.sam[:count], batch.chat.sizes[:count])
         features = [*encoded, *[None] * (len(out.traces) - count)]
         rows = [self._image(*row) for row in zip(out.traces, features, batch.masks, strict=True)]
         scores = {
             name: _mean([r[name] for r in rows if name in r], ce)
             for name in ("map_bce", "map_dice", "bce", "dice", "iou")
         }
-        o = self.options
-        loss = o.ce * ce + o.bce * (scores["map_bce"] + scores["bce"]) + o.dice * (scores["map_dice"] + scores["dice"])
-        loss = loss + o.iou * scores["iou"]
+        loss = self.options.ce * ce
+        for name, score in scores.items():
+            loss = loss + getattr(self.options, name) * score
         watched = {"marked": marked, "mask_iou": _mean([r["mask_iou"] for r in rows if "mask_iou" in r], ce)}
         return {"loss": loss, "ce": ce, **scores, **{k: v.detach() for k, v in watched.items()}}
 
@@ -122,15 +126,15 @@ class Objective(nn.Module):
         weight = len(present)
         if not weight:
             present = torch.zeros(min(1, len(trace)), dtype=torch.int64, device=truth.device)
-        size = (truth.shape[1], truth.shape[2])
-        maps = self.model.ground(trace, size, keep=present)
+        _, maps = self.model.maps(trace.select(present))
         goal = losses.map_target(truth[present], trace.frame)
         valid = trace.frame.valid_mask().to(truth.device)
-        map_bce, map_dice = losses.map_losses(maps.maps, goal, valid, self.model.config.map_scale)
+        map_bce, map_dice = losses.map_losses(maps, goal, valid, self.model.config.map_scale)
         scores = {"map_bce": map_bce, "map_dice": map_dice}
         if features is not None:
-            chosen = torch.randperm(len(present), device=truth.device)[: self.options.masks]
-            scores |= self._masks(maps.prompts.select(chosen), features, truth[present[chosen]])
+            chosen = present[torch.randperm(len(present), device=truth.device)[: self.options.masks]]
+            grounding = self.model.ground(trace.select(chosen), (truth.shape[1], truth.shape[2]))
+            scores |= self._masks(grounding.prompts, features, truth[chosen])
         return scores if weight else {name: value * 0 for name, value in scores.items()}
 
     def _masks(self, prompts: SegPrompts, features: Features, truth: torch.Tensor) -> dict[str, torch.Tensor]:

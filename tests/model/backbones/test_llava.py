@@ -28,9 +28,9 @@ def backbone() -> LlavaBackbone:
     """All layers are candidates; weights large enough for it to write many different tokens."""
     made = tiny.model(seed=1).backbone
     with torch.no_grad():
-        for parameter in made.llava.model.language_model.layers.parameters():
+        for name, parameter in made.llava.model.language_model.layers.named_parameters():
             if parameter.ndim > 1:
-                parameter.mul_(16)
+                parameter.mul_(500 if "o_proj" in name or "down_proj" in name else 16)
     return LlavaBackbone(made.llava, made.tokenizer, made.options, lambda count: tuple(range(count))).eval()
 
 
@@ -204,3 +204,45 @@ def test_adapters_go_to_the_language_model_alone(backbone):
     chosen = [n for n, m in backbone.named_modules() if re.fullmatch(backbone.lora_targets(), n)]
     assert len(chosen) == 7 * 2
     assert all("language_model" in name for name in chosen)
+
+
+@pytest.fixture
+def convolutional() -> LlavaBackbone:
+    vision = {"model_type": "resnet", "embedding_size": 8, "hidden_sizes": [16, 32], "depths": [1, 1]}
+    vision |= {"layer_type": "basic", "hidden_size": 32, "patch_size": 8, "image_size": 64}
+    values = tiny.config().backbone.options
+    return tiny.model(backbone={"family": "llava", "options": {**values, "vision": vision}}).backbone
+
+
+@torch.no_grad()
+def test_a_convolutional_tower_gives_its_patches_row_by_row(convolutional):
+    plain = np.full((64, 64, 3), 122, dtype=np.uint8)
+    spot = plain.copy()
+    spot[8:16, 40:48] = 255  # row 1, column 5
+    seen = convolutional.see(torch.stack([convolutional.prepare(image) for image in (plain, spot)]))
+    assert seen.shape == (2, 64, 32)
+    assert int((seen[1] - seen[0]).abs().sum(dim=-1).argmax()) == 8 + 5
+
+
+def test_a_tower_that_does_not_learn_keeps_its_batch_norms(convolutional):
+    def means() -> torch.Tensor:
+        return torch.cat([v.flatten() for n, v in convolutional.tower.named_buffers() if n.endswith("running_mean")])
+
+    prepared = torch.stack([convolutional.prepare(picture(seed)) for seed in (1, 2)])
+    before = means().clone()
+    convolutional.tower.requires_grad_(False)
+    convolutional.train().see(prepared)
+    assert torch.equal(means(), before)
+    convolutional.tower.requires_grad_(True)
+    convolutional.train().see(prepared)
+    assert not torch.equal(means(), before)
+
+
+def test_half_precision_is_for_parameters_alone(convolutional, tmp_path):
+    convolutional.tower.embedder.embedder.normalization.running_mean.fill_(1 / 3)
+    convolutional.save(tmp_path, torch.bfloat16)
+    read = type(convolutional.llava).from_pretrained(tmp_path, dtype=torch.float32)
+    tower = read.model.vision_tower.embedder.embedder
+    assert float(tower.normalization.running_mean[0]) == pytest.approx(1 / 3, abs=1e-7)
+    weight = convolutional.tower.embedder.embedder.convolution.weight
+    assert torch.equal(tower.convolution.weight, weight.bfloat16().float())

@@ -2,20 +2,21 @@ import torch
 
 from data.world.compose import compose
 from data.world.render import render
+from data.world.things import KINDS
 from tests import tiny
-from train.objectives import tower
+from train.objectives import encoder
 
 
 def test_patch_truth_against_a_count_of_pixels():
     model = tiny.model()
-    patches = tower.dataset(model, tower.Options(), first=3, count=1)[0]
+    patches = encoder.dataset(model, encoder.Options(), first=3, count=1)[0]
     scene = compose("train", 3)
     masks = render(scene).masks
     scale = 64 / max(scene.height, scene.width)
-    assert patches.kind.shape == (64, len(tower.KIND) + 1)
+    assert patches.kind.shape == (64, len(KINDS) + 1)
     for kind in {thing.kind for thing in scene.things}:
         pixels = sum(int(m.sum()) for m, thing in zip(masks, scene.things, strict=True) if thing.kind == kind)
-        patch_area = float(patches.kind[:, tower.KIND[kind]].sum()) * 8 * 8
+        patch_area = float(patches.kind[:, KINDS.index(kind)].sum()) * 8 * 8
         assert abs(patch_area - pixels * scale**2) <= 0.03 * pixels * scale**2 + 1
     assert torch.allclose(patches.kind.sum(dim=1), torch.ones(64), atol=1e-4)
     assert torch.allclose(patches.colour.sum(dim=1), torch.ones(64), atol=1e-4)
@@ -23,7 +24,7 @@ def test_patch_truth_against_a_count_of_pixels():
 
 def test_places_point_at_the_thing_s_centre():
     model = tiny.model()
-    patches = tower.dataset(model, tower.Options(), first=3, count=1)[0]
+    patches = encoder.dataset(model, encoder.Options(), first=3, count=1)[0]
     scene = compose("train", 3)
     masks = render(scene).masks
     frame = model.backbone.frame((scene.height, scene.width))
@@ -38,12 +39,22 @@ def test_places_point_at_the_thing_s_centre():
     assert len(pointed) and float(nearest.max()) < 1e-3
 
 
+def test_patches_of_the_picture_know_where_they_are():
+    model = tiny.model()
+    patches = encoder.dataset(model, encoder.Options(), first=3, count=1)[0]
+    scene = compose("train", 3)
+    shown = ((patches.here > 0) & (patches.here < 1)).all(dim=1)
+    frame = model.backbone.frame((scene.height, scene.width))
+    assert torch.equal(shown, frame.valid_mask().flatten())
+    assert torch.allclose(patches.here[shown].mean(dim=0), torch.tensor([0.5, 0.5]), atol=0.02)
+
+
 def test_the_tower_learns_and_the_language_model_does_not():
     model = tiny.model()
-    data = tower.dataset(model, tower.Options(), first=0, count=2)
-    objective = tower.Objective(model, tower.Options())
-    out = objective(tower.collate(model, [data[0], data[1]]))
+    data = encoder.dataset(model, encoder.Options(), first=0, count=2)
+    objective = encoder.Objective(model, encoder.Options())
+    out = objective(encoder.collate(model, [data[0], data[1]]))
     out["loss"].backward()
     moved = {n for n, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
     assert moved and all("vision_tower" in name for name in moved)
-    assert {"loss", "kind", "colour", "place", "right"} == set(out)
+    assert {"loss", "kind", "colour", "place", "outline", "here", "right"} == set(out)
