@@ -176,6 +176,7 @@ def test_pictures_of_any_shape_have_masks_of_their_shape(predictor, size):
 
 
 def test_half_precision_draws_nearly_the_same(predictor):
+    del predictor.model.channels["points"]  # in a random map, cells of nearly the same score take each other's place
     whole = asked(predictor).segments[0]
     half = asked(Predictor(predictor.model, half=True)).segments[0]
     assert half.evidence.low.dtype == torch.float32

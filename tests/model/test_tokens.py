@@ -1,7 +1,7 @@
 import pytest
 
 from data.sample import REJ, SEG
-from model.tokens import phrases, plain
+from model.tokens import phrases, plain, spaced
 from tests import tiny
 
 
@@ -13,8 +13,6 @@ def tokenizer():
 @pytest.mark.parametrize(
     "text",
     [
-        "The red cup <SEG> and <REJ>.",
-        "<SEG><REJ> <SEG>",
         "  two  spaces ,",
         "Größe 漢字 🦊\n\t",
         "don't ( x )",
@@ -25,6 +23,19 @@ def tokenizer():
 def test_any_text_comes_back(tokenizer, text):
     ids = tokenizer(text)["input_ids"]
     assert tokenizer.decode(ids, skip_special_tokens=True) == text
+
+
+@pytest.mark.parametrize("text", ["The red cup <SEG> and <REJ>.", "<SEG> <REJ>", "Here <SEG>", "no mark, a\n\nline "])
+def test_a_mark_takes_in_the_space_before_it_and_gives_it_back(tokenizer, text):
+    ids = tokenizer(text)["input_ids"]
+    assert spaced(tokenizer.decode(ids)) == text
+    assert ids == tokenizer(text.replace(" <", "<"))["input_ids"]
+
+
+def test_the_word_itself_stands_before_its_mark(tokenizer):
+    (word,) = tokenizer(" cup")["input_ids"]
+    ids = tokenizer("The red cup <SEG> is here.")["input_ids"]
+    assert ids[ids.index(tokenizer.convert_tokens_to_ids(SEG)) - 1] == word
 
 
 def test_marks_are_one_token_each_and_survive_skipping_specials(tokenizer):

@@ -8,6 +8,7 @@ import torch
 
 from model.backbones.base import ChatBatch, ChatOutput
 from model.backbones.llava import CLIP_MEAN, LlavaBackbone
+from model.tokens import spaced
 from tests import tiny
 from train.batches import Item, collate
 
@@ -181,7 +182,7 @@ def test_generation_stops_at_the_end_at_the_limit_and_when_told(backbone, monkey
 def test_only_answers_and_their_ends_are_learned(backbone):
     chat = backbone.encode_chat(TALKS[1])
     learned = backbone.tokenizer.decode(chat.labels[chat.labels != -100].tolist())
-    assert learned == " The lamp <REJ> is not here.</s> The red <SEG><SEG> cup <REJ>.</s>"
+    assert spaced(learned) == "The lamp <REJ> is not here.</s> The red <SEG> <SEG> cup <REJ>.</s>"
     assert int((chat.ids == backbone.image_id).sum()) == 64
     assert (chat.ids[: chat.prefix] == backbone.image_id)[-64:].all()
 
@@ -221,7 +222,10 @@ def test_a_convolutional_tower_gives_its_patches_row_by_row(convolutional):
     spot[8:16, 40:48] = 255  # row 1, column 5
     seen = convolutional.see(torch.stack([convolutional.prepare(image) for image in (plain, spot)]))
     assert seen.shape == (2, 64, 32)
-    assert int((seen[1] - seen[0]).abs().sum(dim=-1).argmax()) == 8 + 5
+    change = (seen[1] - seen[0]).abs().sum(dim=-1).view(8, 8)
+    change = change / change.sum()
+    row, column = (change.sum(dim=1) @ torch.arange(8.0)), (change.sum(dim=0) @ torch.arange(8.0))
+    assert abs(float(row) - 1) < 1.5 and abs(float(column) - 5) < 1.5
 
 
 def test_a_tower_that_does_not_learn_keeps_its_batch_norms(convolutional):
