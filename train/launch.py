@@ -40,6 +40,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise ValueError(f"which recipe? One of: {', '.join(names())}")
     recipe = load(args.recipe, args.overrides)
     check(recipe)
+    for path in locks():
+        print(
+            f"pinpoint train: {path} says that another process compiles this part of DeepSpeed, and the run waits for "
+            "it. If none does (one was killed meanwhile), delete that file.",
+            file=sys.stderr,
+        )
     return subprocess.call(command(args, recipe), env=environment(recipe), cwd=os.getcwd())
 
 
@@ -64,6 +70,15 @@ def check(recipe: Recipe) -> None:
                 f"{where!r} is neither a preset ({', '.join(config.presets())}) nor a checkpoint folder: "
                 "run the recipe before this one, or name a folder that holds config.json"
             )
+
+
+def locks() -> list[Path]:
+    """Locks of extensions under compilation. A process killed while it held one leaves it, and torch then waits for
+    ever without a word."""
+    from torch.utils.cpp_extension import get_default_build_root
+
+    root = os.environ.get("TORCH_EXTENSIONS_DIR") or get_default_build_root()
+    return sorted(Path(root).glob("**/deepspeed_*/lock"))
 
 
 def command(args: argparse.Namespace, recipe: Recipe) -> list[str]:
