@@ -31,7 +31,7 @@ def badge() -> Image.Image:
 @st.cache_data(max_entries=64, show_spinner=False)
 def scene(number: int) -> tuple[np.ndarray, tuple[str, ...]]:
     """A scene of the test split: its picture and questions that were made for it."""
-    image, samples = World("test", 1, start=number).pack(0, 6, dense=False)
+    image, samples = World("test", 1, start=number).pack(0, 6)
     questions = dict.fromkeys(sample.turns[0].question for sample in samples)
     return image, tuple(questions)[:3]
 

@@ -1,6 +1,6 @@
 """The drawn world as a dataset: scene, picture, questions, all from a split and a number."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -77,16 +77,18 @@ class World:
         seed, view = self._seed(index), self.view(index)
         return self._sample(seed, view, converse(view, self._rng(seed, "sample")))
 
-    def pack(self, index: int, conversations: int, dense: bool = False) -> tuple[NDArray[np.uint8], list[Sample]]:
-        """One picture ``(H, W, 3)`` uint8 RGB and several independent conversations about it; with ``dense`` one of
-        them names everything."""
+    def pack(
+        self, index: int, conversations: int, forms: Sequence[str] = ()
+    ) -> tuple[NDArray[np.uint8], list[Sample]]:
+        """One picture ``(H, W, 3)`` uint8 RGB and several independent conversations about it: first one of each of the
+        ``forms``, where the picture allows it, then some drawn from the evaluation mix."""
         seed = self._seed(index)
         scene = self.scene(index)
         shown = render(scene)
         view = view_of(scene, shown.masks)
         rng = self._rng(seed, "pack")
-        listed = [converse(view, rng, form=DENSE)] if dense and conversations else []
-        talks = listed + [converse(view, rng) for _ in range(conversations - len(listed))]
+        talks = [talk for form in forms[:conversations] if (talk := converse(view, rng, form))]
+        talks += [converse(view, rng) for _ in range(conversations - len(talks))]
         return shown.image, [self._sample(seed, view, turns, f"-{number:02d}") for number, turns in enumerate(talks)]
 
     def facts(self, index: int) -> SceneFacts:
@@ -107,7 +109,7 @@ class World:
         given = 0
         for round_number in range(count):
             for index in range(len(self)):
-                _, samples = self.pack(index, 12, dense=round_number == 0)
+                _, samples = self.pack(index, 12, (DENSE,) if round_number == 0 else ())
                 for turn in (turn for sample in samples for turn in sample.turns):
                     for text in (turn.question, turn.answer):
                         if given == count:

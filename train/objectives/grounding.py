@@ -30,6 +30,7 @@ class Options:
     Attributes:
         conversations: packed behind each image.
         dense: share of the images with one conversation that names everything.
+        forms: kinds of question that every image has a conversation of, beside those drawn from the mix.
         images: images of a batch that go through the segmenter, the first ones; 0 leaves the segmenter out (the map is
             supervised in every image, at every mark; on two cores the segmenter costs more than the language model).
         masks: marks of such an image whose mask is decoded, chosen at random.
@@ -41,6 +42,7 @@ class Options:
 
     conversations: int = 8
     dense: float = 0.5
+    forms: tuple[str, ...] = ()
     images: int = 4
     masks: int = 3
     corrected: float = 0.25
@@ -66,7 +68,8 @@ class Conversations(Dataset[Item]):
     def __getitem__(self, index: int) -> Item:
         period = max(1, round(1 / self.options.dense)) if self.options.dense > 0 else 0
         dense = period > 0 and index % period == 0
-        image, samples = self.world.pack(index, self.options.conversations, dense)
+        forms = (*(("list",) if dense else ()), *self.options.forms)
+        image, samples = self.world.pack(index, self.options.conversations, forms)
         return make_item(image, samples, self.backbone.encode_chat, self.backbone.prepare, self.prepare_sam)
 
 
