@@ -77,9 +77,7 @@ class World:
         seed, view = self._seed(index), self.view(index)
         return self._sample(seed, view, converse(view, self._rng(seed, "sample")))
 
-    def pack(
-        self, index: int, conversations: int, forms: Sequence[str] = ()
-    ) -> tuple[NDArray[np.uint8], list[Sample]]:
+    def pack(self, index: int, conversations: int, forms: Sequence[str] = ()) -> tuple[NDArray[np.uint8], list[Sample]]:
         """One picture ``(H, W, 3)`` uint8 RGB and several independent conversations about it: first one of each of the
         ``forms``, where the picture allows it, then some drawn from the evaluation mix."""
         seed = self._seed(index)

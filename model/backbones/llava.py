@@ -22,6 +22,7 @@ from transformers.utils import logging as notices
 
 from data.geometry import Frame
 from data.sample import REJ, SEG
+from model.backbones._attention import PRODUCTS, additive
 from model.backbones.base import Backbone, ChatBatch, ChatOutput, Encoded, Generated, Prefix
 from model.tokens import IMAGE, plain, spaced
 from model.tracing import Trace
@@ -166,6 +167,7 @@ class LlavaBackbone(Backbone):
         super().__init__()
         self.llava, self.tokenizer, self.options = llava, tokenizer, options
         text, vision = self.llava.config.text_config, self.llava.config.vision_config
+        self._attention: str = text._attn_implementation
         self.state_size, self.tower_size = text.hidden_size, vision.hidden_size
         self.depth = text.num_hidden_layers
         self.layers = candidates(self.depth + 1)
@@ -186,8 +188,11 @@ class LlavaBackbone(Backbone):
         self.register_buffer("clip_std", torch.tensor(CLIP_STD).view(3, 1, 1), persistent=False)
 
     def train(self, mode: bool = True) -> "LlavaBackbone":
-        """A tower that does not learn stays as it is in use: its batch norms, if any, would drift."""
+        """A tower that does not learn stays as it is in use: its batch norms, if any, would drift. On CPUs attention is
+        computed the way that is faster there."""
         super().train(mode)
+        products = mode and self.llava.device.type == "cpu"
+        self.llava.model.language_model.set_attn_implementation(PRODUCTS if products else self._attention)
         self.tower.train(mode and any(parameter.requires_grad for parameter in self.tower.parameters()))
         return self
 
@@ -282,7 +287,7 @@ class LlavaBackbone(Backbone):
         with self._watch() as seen:
             states = self.llava.model.language_model(
                 inputs_embeds=self._embed(batch.ids, batch.prepared),
-                attention_mask=_mask(batch.block),
+                attention_mask=self._mask(batch.block),
                 position_ids=batch.positions,
                 use_cache=False,
             ).last_hidden_state
@@ -297,6 +302,16 @@ class LlavaBackbone(Backbone):
             rejected = targets[here] == self.mark_ids[1]
             traces.append(Trace(marks, states_of_image, self.grid, self.frame(size), rejected, self.layers))
         return ChatOutput(logits, targets, traces)
+
+    def _mask(self, block: torch.Tensor) -> torch.Tensor:
+        """The mask of packed conversations, once for all layers."""
+        seen = _mask(block)
+        if self.llava.model.language_model.config._attn_implementation != PRODUCTS:
+            return seen
+        device = block.device.type
+        return additive(
+            seen, torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.llava.dtype
+        )
 
     @contextmanager
     def _watch(self) -> Iterator[dict[int, torch.Tensor]]:
