@@ -1,4 +1,5 @@
-"""Attention of the tiny model's packed training rows: matrix products against torch's fused kernel, forward and backward.
+"""Attention of the tiny model's packed training rows, forward and backward: matrix products against torch's fused
+kernel.
 
 python -m benchmarks.attention
 """

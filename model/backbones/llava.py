@@ -1,5 +1,5 @@
-"""LLaVA (Liu et al. 2023) from the transformers classes: a vision tower (CLIP, or a convolutional one as in ConvLLaVA, Ge
-et al. 2024), a projector and a Llama."""
+"""LLaVA (Liu et al. 2023) from the transformers classes: a vision tower (CLIP, or a convolutional one as in ConvLLaVA,
+Ge et al. 2024), a projector and a Llama."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -308,10 +308,8 @@ class LlavaBackbone(Backbone):
         seen = _mask(block)
         if self.llava.model.language_model.config._attn_implementation != PRODUCTS:
             return seen
-        device = block.device.type
-        return additive(
-            seen, torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.llava.dtype
-        )
+        kind, dtype = block.device.type, self.llava.dtype
+        return additive(seen, torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else dtype)
 
     @contextmanager
     def _watch(self) -> Iterator[dict[int, torch.Tensor]]:

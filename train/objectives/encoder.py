@@ -51,7 +51,7 @@ class Patches:
 
     Attributes:
         prepared: ``(B, 3, S, S)`` uint8.
-        sizes: original ``(H, W)`` of each picture.
+        sizes: ``(B, 2)`` int64, original H, W of each picture.
         kind, colour: ``(B, N, kinds + 1)``, ``(B, N, colours + 1)``, the share of the patch that each covers; the last
             is the backdrop's.
         place: ``(B, N, 3)``, from the patch to the centre of the thing covering most of it, XY, in patches, and that
@@ -62,7 +62,7 @@ class Patches:
     """
 
     prepared: torch.Tensor
-    sizes: list[tuple[int, int]]
+    sizes: torch.Tensor
     kind: torch.Tensor
     colour: torch.Tensor
     place: torch.Tensor
@@ -104,7 +104,7 @@ class Scenes(Dataset[Patches]):
         cells = cells.flatten(0, 1).float()  # (N, 2)
         return Patches(
             prepared=self.prepare(facts.image),
-            sizes=[size],
+            sizes=torch.tensor(size),
             kind=_shares(shares, kinds, len(KINDS)),
             colour=_shares(shares, colours, len(COLOURS)),
             place=torch.cat([centres[which] - cells, sizes[which][:, None]], dim=1),
@@ -131,9 +131,7 @@ dataset = Scenes
 
 def collate(model: GroundingModel, items: Sequence[Patches]) -> Patches:
     """Stack the pictures and their patches."""
-    columns = {field.name: [getattr(item, field.name) for item in items] for field in fields(Patches)}
-    sizes = [size for item in items for size in item.sizes]
-    return Patches(**{name: sizes if name == "sizes" else torch.stack(column) for name, column in columns.items()})
+    return Patches(*(torch.stack([getattr(item, field.name) for item in items]) for field in fields(Patches)))
 
 
 class Objective(nn.Module):
@@ -171,7 +169,8 @@ class Objective(nn.Module):
         """The encoder's patches ``(B, N, width)``."""
         if self.options.part == "tower":
             return self.model.backbone.see(batch.prepared)
-        encoded = self.model.segmenter.encode(batch.prepared, batch.sizes)
+        sizes = [(height, width) for height, width in batch.sizes.tolist()]
+        encoded = self.model.segmenter.encode(batch.prepared, sizes)
         return torch.cat([features.tensor for features in encoded]).flatten(2).transpose(1, 2)
 
 

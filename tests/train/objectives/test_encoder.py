@@ -58,3 +58,26 @@ def test_the_tower_learns_and_the_language_model_does_not():
     moved = {n for n, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
     assert moved and all("vision_tower" in name for name in moved)
     assert {"loss", "kind", "colour", "place", "outline", "here", "right"} == set(out)
+
+
+def test_the_segmenter_s_encoder_learns_alone():
+    model = tiny.model()
+    options = encoder.Options(part="segmenter", outline=1.0, here=0.0)
+    data = encoder.dataset(model, options, first=0, count=2)
+    out = encoder.Objective(model, options)(encoder.collate(model, [data[0], data[1]]))
+    out["loss"].backward()
+    moved = {n for n, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    assert moved and all("image_encoder" in name for name in moved)
+
+
+def test_outlines_join_to_the_mask_of_the_thing_that_covers_each_patch():
+    model = tiny.model()
+    patches = encoder.dataset(model, encoder.Options(part="segmenter"), first=3, count=1)[0]
+    scene = compose("train", 3)
+    masks = torch.from_numpy(render(scene).masks)
+    side, frame = 8 * encoder.CUT, model.segmenter.patch_frame((scene.height, scene.width))
+    assert torch.allclose(patches.outline.mean(dim=1), patches.covered, atol=1e-5)
+    drawn = patches.outline.view(8, 8, encoder.CUT, encoder.CUT).transpose(1, 2).reshape(side, side)
+    every = frame.scaled(side, side).map_to(masks.float())
+    assert torch.all(drawn <= every.amax(dim=0) + 1e-5)
+    assert (drawn - every.amax(dim=0)).abs().mean() < 0.02  # they differ only where two things meet in a patch
