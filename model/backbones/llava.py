@@ -70,33 +70,23 @@ def build(options: Options, tokenizer: PreTrainedTokenizerBase) -> LlavaForCondi
 
 
 def _begin(llava: Any) -> None:
-    """Begin with words and patches that come through to the last layer: loud embeddings, quiet branches (GPT-2 scales
-    them by 1 / sqrt(2 layers); Radford et al. 2019, section 2.3). At the stock initialisation every layer drowns what
-    the one below has said, and no map finds what its mark names for a thousand steps."""
+    """Begin with words and patches that come through to the last layer and find each other on the way.
+
+    Loud embeddings and quiet branches: GPT-2 scales its branches by 1 / sqrt(2 layers) (Radford et al. 2019, section
+    2.3). At the stock initialisation every layer drowns what the one below has said, and no map finds what its mark
+    names for a thousand steps. Equal queries and keys: a token then attends to those like it, so that what the maps
+    teach (a word and its patches are alike) at once serves to look whether there is such a patch.
+    """
     with torch.no_grad():
         llava.get_input_embeddings().weight.mul_(5)
         llava.model.multi_modal_projector.linear_2.weight.mul_(5)
         for layer in llava.model.language_model.layers:
-            layer.self_attn.o_proj.weight.mul_(0.15)
+            attention = layer.self_attn
+            attention.o_proj.weight.mul_(0.15)
             layer.mlp.down_proj.weight.mul_(0.15)
-
-
-def _place(tower: Any) -> None:
-    """Begin the tower's learned positions as sines and cosines of row and column: from small random ones a tower that
-    is trained from nothing takes long to find out which patches are neighbours (Beyer et al. 2022, "Better plain ViT
-    baselines for ImageNet-1k")."""
-    if not hasattr(tower, "embeddings"):  # a convolutional tower knows neighbours
-        return
-    weight = tower.embeddings.position_embedding.weight
-    if weight.is_meta:
-        return
-    side, quarter = round((len(weight) - 1) ** 0.5), weight.shape[1] // 4
-    angle = torch.arange(side)[:, None] * 100.0 ** -torch.linspace(0, 1, quarter)
-    waves = torch.cat([angle.sin(), angle.cos()], dim=1)  # (side, D / 2)
-    rows = waves[:, None].expand(-1, side, -1)
-    columns = waves[None].expand(side, -1, -1)
-    with torch.no_grad():
-        weight[1:, : 4 * quarter] = 0.5 * torch.cat([rows, columns], dim=2).flatten(0, 1)
+            if attention.q_proj.weight.shape == attention.k_proj.weight.shape:
+                attention.q_proj.weight.mul_(2.5)
+                attention.k_proj.weight.copy_(attention.q_proj.weight)
 
 
 def load(folder: Path, options: Options) -> LlavaForConditionalGeneration:
