@@ -70,23 +70,15 @@ def build(options: Options, tokenizer: PreTrainedTokenizerBase) -> LlavaForCondi
 
 
 def _begin(llava: Any) -> None:
-    """Begin with words and patches that come through to the last layer and find each other on the way.
-
-    Loud embeddings and quiet branches: GPT-2 scales its branches by 1 / sqrt(2 layers) (Radford et al. 2019, section
-    2.3). At the stock initialisation every layer drowns what the one below has said, and no map finds what its mark
-    names for a thousand steps. Equal queries and keys: a token then attends to those like it, so that what the maps
-    teach (a word and its patches are alike) at once serves to look whether there is such a patch.
-    """
+    """Begin with words and patches that come through to the last layer: loud embeddings, quiet branches (GPT-2 scales
+    them by 1 / sqrt(2 layers); Radford et al. 2019, section 2.3). At the stock initialisation every layer drowns what
+    the one below has said, and no map finds what its mark names for a thousand steps."""
     with torch.no_grad():
         llava.get_input_embeddings().weight.mul_(5)
         llava.model.multi_modal_projector.linear_2.weight.mul_(5)
         for layer in llava.model.language_model.layers:
-            attention = layer.self_attn
-            attention.o_proj.weight.mul_(0.15)
+            layer.self_attn.o_proj.weight.mul_(0.15)
             layer.mlp.down_proj.weight.mul_(0.15)
-            if attention.q_proj.weight.shape == attention.k_proj.weight.shape:
-                attention.q_proj.weight.mul_(2.5)
-                attention.k_proj.weight.copy_(attention.q_proj.weight)
 
 
 def _place(tower: Any) -> None:

@@ -59,6 +59,8 @@ def test_a_run_in_two_pieces_equals_one_in_one_piece(folder):
     whole, pieces = weights(folder / "whole"), weights(folder / "pieces")
     assert whole.keys() == pieces.keys()
     for name, value in whole.items():
+        if name.endswith("k_proj.bias"):  # shifts all scores of a query alike: Adam follows mere rounding
+            continue
         assert torch.allclose(value, pieces[name], atol=1e-6), name
     begin = weights_of(folder / "start")
     moved = {name.split("/")[0] for name, value in whole.items() if not torch.equal(value, begin[name])}
