@@ -26,6 +26,7 @@ History = Sequence[tuple[str, str]]
 class _Seen:
     """What is kept of an image: filled when first needed."""
 
+    name: str
     image: np.ndarray
     prefix: Prefix | None = None
     features: Features | None = None
@@ -70,7 +71,7 @@ class Predictor:
         digest = hashlib.blake2b(pixels.tobytes(), digest_size=16)
         key = f"{pixels.shape}{digest.hexdigest()}"
         if key not in self._seen:
-            self._seen[key] = _Seen(pixels.copy())  # the caller may go on drawing on its own
+            self._seen[key] = _Seen(key, pixels.copy())  # the caller may go on drawing on its own
         self._now = self._seen[key]
         self._seen.move_to_end(key)
         while len(self._seen) > self._keep:
@@ -122,7 +123,7 @@ class Predictor:
             with _Timer(timings, "draw"):
                 grounding = self.model.ground(generated.trace, features.frame.source)
                 names, rejected = phrases(generated.text), generated.trace.rejected.tolist()
-                segments = self._draw(features, grounding.prompts, grounding.maps.cpu().numpy(), names, rejected)
+                segments = self._draw(seen, grounding.prompts, grounding.maps.cpu().numpy(), names, rejected)
         timings["total"] = sum(timings.values())
         return Answer(question, generated.text, segments, timings, generated.stop)
 
@@ -165,21 +166,22 @@ class Predictor:
 
     def _redraw(self, segment: Segment, prompts: SegPrompts) -> Segment:
         """A segment of the chosen picture, drawn again from other prompts."""
-        features = self._features(self._current())
-        if segment.mask.shape != features.frame.source:
+        seen = self._current()
+        if segment.evidence.picture != seen.name:
             raise ValueError("the segment belongs to another picture: choose that one first")
-        return self._draw(features, prompts, segment.evidence.map[None], [segment.phrase], [False])[0]
+        return self._draw(seen, prompts, segment.evidence.map[None], [segment.phrase], [False])[0]
 
     def _draw(
-        self, features: Features, prompts: SegPrompts, maps: np.ndarray, names: list[str], rejected: list[bool]
+        self, seen: _Seen, prompts: SegPrompts, maps: np.ndarray, names: list[str], rejected: list[bool]
     ) -> tuple[Segment, ...]:
         """Decode the prompts of all marks at once. A rejected one keeps its evidence, and an empty mask."""
+        features = self._features(seen)
         with self._precision():
             masks = self.model.segmenter.decode(features, prompts)
         made = []
         for number, (phrase, absent) in enumerate(zip(names, rejected, strict=True)):
             low, index = masks.low[number][None], torch.tensor([number])
-            evidence = SegmentEvidence(maps[number], prompts.select(index), low)
+            evidence = SegmentEvidence(maps[number], prompts.select(index), low, seen.name)
             if absent:
                 mask, score = np.zeros(features.frame.source, dtype=bool), 0.0
             else:

@@ -13,7 +13,7 @@ from model.prompting.base import SegPrompts
 
 
 def segment(phrase, mask, rejected=False):
-    evidence = SegmentEvidence(np.zeros((2, 2), np.float32), SegPrompts(), torch.zeros(1, 1, 4, 4))
+    evidence = SegmentEvidence(np.zeros((2, 2), np.float32), SegPrompts(), torch.zeros(1, 1, 4, 4), "")
     return Segment(phrase, mask, 0.0 if rejected else 0.87654, rejected, evidence)
 
 

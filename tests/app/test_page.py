@@ -18,7 +18,7 @@ PAGE = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 
 
 def segment(phrase, mask, rejected=False):
-    evidence = SegmentEvidence(np.zeros((2, 2), np.float32), SegPrompts(), torch.zeros(1, 1, 4, 4))
+    evidence = SegmentEvidence(np.zeros((2, 2), np.float32), SegPrompts(), torch.zeros(1, 1, 4, 4), "")
     return Segment(phrase, mask, 0.0 if rejected else 0.9, rejected, evidence)
 
 

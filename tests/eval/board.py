@@ -25,7 +25,7 @@ def target(phrase: str, mask: np.ndarray | None) -> Target:
 
 
 def segment(phrase: str, mask: np.ndarray | None) -> Segment:
-    evidence = SegmentEvidence(np.zeros((2, 2), np.float32), SegPrompts(), torch.zeros(1, 1, 4, 4))
+    evidence = SegmentEvidence(np.zeros((2, 2), np.float32), SegPrompts(), torch.zeros(1, 1, 4, 4), "")
     drawn = np.zeros(SIZE, bool) if mask is None else mask
     return Segment(phrase, drawn, 0.0 if mask is None else 0.9, mask is None, evidence)
 

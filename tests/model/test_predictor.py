@@ -132,9 +132,10 @@ def test_clicks_that_do_not_fit_are_refused(predictor, points, labels, box):
         predictor.refine(segment, points, labels, box)
 
 
-def test_a_segment_of_another_picture_is_refused(predictor):
+@pytest.mark.parametrize("size", [(30, 30), (40, 60)])
+def test_a_segment_of_another_picture_is_refused_also_if_of_the_same_size(predictor, size):
     segment = asked(predictor).segments[0]
-    predictor.set_image(picture(1, (30, 30)))
+    predictor.set_image(picture(1, size))
     with pytest.raises(ValueError, match="another picture"):
         predictor.refine(segment, np.zeros((1, 2)), np.ones(1))
 
