@@ -36,6 +36,8 @@ class Options:
         masks: marks of such an image whose mask is decoded, chosen at random.
         corrected: share of the images whose decoded masks get one corrective click and a second pass, so that the
             decoder keeps what the segmenter learned about clicks.
+        mistaken: share of these where the click asks for another mark's thing: the words may have meant the wrong one,
+            and a click must overrule them.
         ce, bce, dice, iou, map_bce, map_dice: weights of the losses.
         mark: weight of a mark's cross entropy relative to a word's.
     """
@@ -45,7 +47,8 @@ class Options:
     forms: tuple[str, ...] = ()
     images: int = 4
     masks: int = 3
-    corrected: float = 0.25
+    corrected: float = 0.4
+    mistaken: float = 0.5
     ce: float = 1.0
     bce: float = 2.0
     dice: float = 0.5
@@ -153,10 +156,14 @@ class Objective(nn.Module):
             "mask_iou": losses.true_iou(logits, truth),
         }
         if float(torch.rand(())) < self.options.corrected:
-            points, labels = clicks.corrective(logits.detach() > 0, truth)
+            drawn, wanted = logits.detach() > 0, truth
+            if float(torch.rand(())) < self.options.mistaken:
+                wanted = truth.roll(1, dims=0)
+                drawn = drawn & wanted  # only what is missed: a click on what is too much would not tell what is meant
+            points, labels = clicks.corrective(drawn, wanted)
             again = prompts.corrected(points, labels, masks.low.detach())
             logits = segmenter.upscale(segmenter.decode(features, again).low, features)[:, 0]
-            second_bce, second_dice = losses.mask_losses(logits, truth)
+            second_bce, second_dice = losses.mask_losses(logits, wanted)
             scores["bce"] = torch.cat([bce, second_bce])
             scores["dice"] = torch.cat([dice, second_dice])
         return scores
