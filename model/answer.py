@@ -14,15 +14,17 @@ class SegmentEvidence:
 
     Attributes:
         map: ``(h, w)`` float32 in [0, 1], similarity of the mark to the image tokens, patch grid.
-        prompts: what was given to the segmenter, one mask (S = 1).
+        prompts: what the mark gave the segmenter, one mask (S = 1).
         low: ``(1, 1, Hm, Wm)`` float, the mask's low-resolution logits, fed back by ``refine``.
         picture: the predictor's name of the picture it lies in.
+        clicks: the points, labels and box that a person has given since.
     """
 
     map: np.ndarray
     prompts: SegPrompts
     low: torch.Tensor
     picture: str
+    clicks: SegPrompts = field(default_factory=SegPrompts)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from model.tokens import phrases
 
 History = Sequence[tuple[str, str]]
 
+VOICES = 8  # times that each click is given: among a map's many points a single one is not heard (chosen on `val`)
+
 
 @dataclass
 class _Seen:
@@ -131,7 +133,10 @@ class Predictor:
     def refine(
         self, segment: Segment, points: np.ndarray, labels: np.ndarray, box: np.ndarray | None = None
     ) -> Segment:
-        """Correct a mask by clicks; the earlier mask and the mark's own prompts stay in force.
+        """Correct a mask by clicks, as SAM does: its earlier logits are given back with all clicks made so far.
+
+        A click outside the thing only trims, so what the mark gave stays in force. One inside, or a box, shows the
+        thing: it takes the mark's place, which may have meant another.
 
         Args:
             segment: of an answer about the chosen picture.
@@ -142,22 +147,30 @@ class Predictor:
         Raises:
             ValueError: the arrays do not fit together, or the segment is of another picture.
         """
-        clicks, marks = np.asarray(points, dtype=np.float32), np.asarray(labels, dtype=np.int64)
-        if clicks.ndim != 2 or clicks.shape[1] != 2 or marks.shape != (len(clicks),) or not set(marks) <= {0, 1}:
+        given, marks = np.asarray(points, dtype=np.float32), np.asarray(labels, dtype=np.int64)
+        if given.ndim != 2 or given.shape[1] != 2 or marks.shape != (len(given),) or not set(marks) <= {0, 1}:
             raise ValueError("clicks are points (P, 2) in pixels and as many labels, each 1 (inside) or 0 (outside)")
-        if not np.isfinite(clicks).all():
+        if not np.isfinite(given).all():
             raise ValueError("a click has a place in pixels that is not a number")
         earlier = segment.evidence
         device = earlier.low.device
-        prompts = earlier.prompts.corrected(
-            torch.from_numpy(clicks)[None].to(device), torch.from_numpy(marks)[None].to(device), earlier.low
-        )
+        clicks = earlier.clicks
+        if len(given):
+            clicks = clicks.merge(
+                SegPrompts(
+                    points=torch.from_numpy(given)[None].to(device), labels=torch.from_numpy(marks)[None].to(device)
+                )
+            )
         if box is not None:
             edges = np.asarray(box, dtype=np.float32)
             if edges.shape != (4,) or not (edges[:2] < edges[2:]).all():
                 raise ValueError(f"a box is left, top, right, bottom in pixels, not {edges.tolist()}")
-            prompts = replace(prompts, boxes=torch.from_numpy(edges)[None].to(device))
-        return self._redraw(segment, prompts)
+            clicks = replace(clicks, boxes=torch.from_numpy(edges)[None].to(device))
+        shown = clicks.boxes is not None or (clicks.labels is not None and bool((clicks.labels == 1).any()))
+        prompts = SegPrompts() if shown else replace(earlier.prompts, mask=None)
+        prompts = prompts.merge(clicks.repeated(VOICES)).merge(SegPrompts(mask=earlier.low))
+        better = self._redraw(segment, prompts)
+        return replace(better, evidence=replace(better.evidence, prompts=earlier.prompts, clicks=clicks))
 
     @torch.inference_mode()
     def segment_anyway(self, segment: Segment) -> Segment:

@@ -56,6 +56,13 @@ class SegPrompts:
         """The prompts of the masks in ``index`` (bool or int64) alone."""
         return SegPrompts(**{f.name: None if (t := getattr(self, f.name)) is None else t[index] for f in fields(self)})
 
+    def repeated(self, times: int) -> "SegPrompts":
+        """The same prompts with each point given several times."""
+        points, labels = self.points, self.labels
+        if points is None or labels is None:
+            return self
+        return replace(self, points=points.repeat(1, times, 1), labels=labels.repeat(1, times))
+
     def corrected(self, points: torch.Tensor, labels: torch.Tensor, low: torch.Tensor) -> "SegPrompts":
         """The same prompts with clicks added and an earlier mask in place of the mask prompt.
 

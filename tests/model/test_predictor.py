@@ -92,19 +92,47 @@ def test_a_picture_is_kept_as_it_was_given(predictor):
     assert np.array_equal(predictor.image, picture())
 
 
-def test_clicks_and_the_earlier_mask_reach_the_segmenter(predictor):
+@pytest.fixture
+def decoded(predictor, monkeypatch):
+    """The prompts that reach the segmenter, in turn."""
+    seen, inner = [], predictor.model.segmenter.decode
+    monkeypatch.setattr(
+        predictor.model.segmenter, "decode", lambda features, prompts: seen.append(prompts) or inner(features, prompts)
+    )
+    return seen
+
+
+def test_a_click_outside_trims_and_leaves_what_the_mark_gave_in_force(predictor, decoded):
     segment = asked(predictor).segments[0]
-    points, labels = np.array([[3.0, 4.0], [50.0, 30.0]]), np.array([1, 0])
-    refined = predictor.refine(segment, points, labels)
-    prompts = refined.evidence.prompts
-    assert prompts.points[0, -2:].tolist() == points.tolist()
-    assert prompts.labels[0, -2:].tolist() == [1, 0]
+    own = segment.evidence.prompts
+    refined = predictor.refine(segment, np.array([[50.0, 30.0]]), np.array([0]))
+    prompts = decoded[-1]
+    assert torch.equal(prompts.embeddings, own.embeddings)
+    assert torch.equal(prompts.points[:, : own.points.shape[1]], own.points)
+    assert prompts.points[0, own.points.shape[1] :].unique(dim=0).tolist() == [[50, 30]]
+    assert (prompts.labels[0, own.points.shape[1] :] == 0).all()
     assert torch.equal(prompts.mask, segment.evidence.low)
-    assert torch.equal(prompts.embeddings, segment.evidence.prompts.embeddings)
     assert refined.phrase == segment.phrase
-    again = predictor.refine(refined, points[:1], labels[:1], box=np.array([1, 2, 30, 20]))
-    assert again.evidence.prompts.points.shape[1] == prompts.points.shape[1] + 1
-    assert again.evidence.prompts.boxes.tolist() == [[1, 2, 30, 20]]
+
+
+def test_a_click_inside_shows_the_thing_and_takes_the_mark_s_place(predictor, decoded):
+    segment = asked(predictor).segments[0]
+    trimmed = predictor.refine(segment, np.array([[50.0, 30.0]]), np.array([0]))
+    shown = predictor.refine(trimmed, np.array([[3.0, 4.0]]), np.array([1]))
+    prompts = decoded[-1]
+    assert prompts.embeddings is None
+    assert prompts.points[0].unique(dim=0).tolist() == [[3, 4], [50, 30]]  # the earlier click too, and no other point
+    assert torch.equal(prompts.mask, trimmed.evidence.low)
+    assert shown.evidence.clicks.points.tolist() == [[[50, 30], [3, 4]]]
+    assert shown.evidence.clicks.labels.tolist() == [[0, 1]]
+    assert shown.evidence.prompts is segment.evidence.prompts
+
+
+def test_a_box_alone_shows_the_thing_too(predictor, decoded):
+    segment = asked(predictor).segments[0]
+    predictor.refine(segment, np.zeros((0, 2)), np.zeros(0), box=np.array([1, 2, 30, 20]))
+    assert decoded[-1].boxes.tolist() == [[1, 2, 30, 20]] and decoded[-1].points is None
+    assert decoded[-1].embeddings is None
 
 
 def test_a_rejected_thing_can_be_segmented_anyway(predictor):
