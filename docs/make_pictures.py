@@ -57,7 +57,7 @@ def answers() -> None:
     lines = [
         "# Ten questions in a new user's words",
         "",
-        "Typed without a look at the templates, asked of scenes of `test` that no number stands on; good and bad alike.",
+        "Typed without a look at the templates, asked of scenes of `test` that no number stands on; good and bad.",
         "Made by `python -m docs.make_pictures answers`.",
         "",
     ]
