@@ -69,7 +69,7 @@ def answers() -> None:
         drawn = Image.fromarray(overlay(big, masks, outline=3))
         drawn.thumbnail((448, 448))
         drawn.save(folder / f"{number:02d}.png", optimize=True)
-        said = " ".join(MARK.sub("", answer.text).split())
+        said = " ".join(MARK.sub("", answer.text).split()).replace(" .", ".")
         gone = [s.phrase for s in answer.segments if s.rejected]
         lines += [f"**{number}. {question}**", "", f"> {said}", ""]
         lines += [f"Said to be absent: {', '.join(gone)}", ""] if gone else []
