@@ -58,11 +58,12 @@ def test_a_run_in_two_pieces_equals_one_in_one_piece(folder):
     launch(folder, f"out={folder / 'pieces'}", "steps=4")
     whole, pieces = weights(folder / "whole"), weights(folder / "pieces")
     assert whole.keys() == pieces.keys()
-    for name, value in whole.items():
-        if name.endswith("k_proj.bias"):  # shifts all scores of a query alike: Adam follows mere rounding
-            continue
-        assert torch.allclose(value, pieces[name], atol=1e-6), name
     begin = weights_of(folder / "start")
+    # Sums differ in their last digits from run to run, and Adam makes a whole step of a gradient that is but rounding:
+    # single values may stray, the step of all may not. Lost moments or other batches change it by about its own size.
+    astray = sum(float((value - pieces[name]).square().sum()) for name, value in whole.items()) ** 0.5
+    step = sum(float((value - begin[name]).square().sum()) for name, value in whole.items()) ** 0.5
+    assert astray < 0.2 * step
     moved = {name.split("/")[0] for name, value in whole.items() if not torch.equal(value, begin[name])}
     assert moved == {"model.safetensors", "channels.safetensors", "segmenter.safetensors"}
     assert {"recipe.yaml", "run.json", "model", "checkpoints"} <= {path.name for path in (folder / "whole").iterdir()}
