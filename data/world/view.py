@@ -45,13 +45,22 @@ class Seen:
 
 @dataclass(frozen=True)
 class View:
-    """The facts of one picture; ``things[i]`` shows as ``masks[i]``, ``masks`` ``(N, H, W)`` bool, original pixels."""
+    """The facts of one picture.
+
+    Attributes:
+        split: the scene's.
+        height, width: original pixels.
+        things: ``things[i]`` shows as ``masks[i]``.
+        masks: ``(N, H, W)`` bool, original pixels.
+        loose: questions about it come in words that no table has (:mod:`data.world.loose`); for training alone.
+    """
 
     split: str
     height: int
     width: int
     things: tuple[Seen, ...]
     masks: NDArray[np.bool_]
+    loose: bool = False
 
     @property
     def reach(self) -> int:

@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from random import Random
 
-from data.templates import FAMILY_WORDS, POINT, QUESTIONS, Wordings
+from data.templates import POINT, QUESTIONS
+from data.templates.phrases import FAMILY_WORDS
+from data.templates.wordings import Wordings
+from data.world import loose
 from data.world.nouns import a, plural, upper
+from data.world.view import View
 
 SMALL_START, NO_END = 0.12, 0.15
 SPECIAL = 0.4
@@ -39,33 +43,41 @@ def all_of_family(rng: Random, family: str) -> Phrase:
     return Phrase(text, plural=many and text != "all the kitchenware")
 
 
-def table(split: str, wordings: Wordings) -> tuple[str, ...]:
-    """The wordings that a split uses."""
-    return wordings.held_out if split == "test_phrasing" else wordings.trained
+def table(view: View, wordings: Wordings) -> tuple[str, ...]:
+    """The wordings that a picture's questions use."""
+    return wordings.held_out if view.split == "test_phrasing" else wordings.trained
 
 
-def point(split: str, rng: Random, phrase: Phrase) -> str:
+def point(view: View, rng: Random, phrase: Phrase) -> str:
     """A question for what the phrase says, in words that fit any form."""
-    wording = rng.choice(table(split, POINT))
-    return typed(rng, wording.format(np=phrase.text, are="are" if phrase.plural else "is"))
+    if view.loose and rng.random() < 0.8:
+        return loose.request(rng, phrase.text, phrase.plural)
+    wording = rng.choice(table(view, POINT))
+    return typed(view, rng, wording.format(np=phrase.text, are="are" if phrase.plural else "is"))
 
 
-def put(split: str, rng: Random, name: str, **fields: str) -> str:
+def put(view: View, rng: Random, name: str, **fields: str) -> str:
     """A question in words of its own form. ``{a}`` and ``{many}`` follow from ``bare``."""
     if "bare" in fields:
         fields = {"a": a(fields["bare"]), "many": plural(fields["bare"]), **fields}
-    return typed(rng, rng.choice(table(split, QUESTIONS[name])).format(**fields))
+    wordings = QUESTIONS[name]
+    wording = rng.choice(table(view, wordings))
+    if view.loose and not wordings.firm:
+        wording = loose.loosen(rng, wording)
+    return typed(view, rng, wording.format(**fields))
 
 
-def either(split: str, rng: Random, phrase: Phrase, name: str, **fields: str) -> str:
+def either(view: View, rng: Random, phrase: Phrase, name: str, **fields: str) -> str:
     """A question in words that fit any form, or in words of its own."""
     if rng.random() < SPECIAL:
-        return put(split, rng, name, **fields)
-    return point(split, rng, phrase)
+        return put(view, rng, name, **fields)
+    return point(view, rng, phrase)
 
 
-def typed(rng: Random, text: str) -> str:
+def typed(view: View, rng: Random, text: str) -> str:
     """As a person types it. The same for every kind of question and answer, so it tells nothing."""
+    if view.loose:
+        return loose.around(rng, text)
     small, open_end = rng.random() < SMALL_START, rng.random() < NO_END
     if open_end:
         text = text.rstrip("?.")

@@ -1,7 +1,7 @@
 """The drawn world as a dataset: scene, picture, questions, all from a split and a number."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 
@@ -77,16 +77,23 @@ class World:
         seed, view = self._seed(index), self.view(index)
         return self._sample(seed, view, converse(view, self._rng(seed, "sample")))
 
-    def pack(self, index: int, conversations: int, forms: Sequence[str] = ()) -> tuple[NDArray[np.uint8], list[Sample]]:
+    def pack(
+        self, index: int, conversations: int, forms: Sequence[str] = (), loose: float = 0.0
+    ) -> tuple[NDArray[np.uint8], list[Sample]]:
         """One picture ``(H, W, 3)`` uint8 RGB and several independent conversations about it: first one of each of the
-        ``forms``, where the picture allows it, then some drawn from the evaluation mix."""
+        ``forms``, where the picture allows it, then some drawn from the evaluation mix. A share ``loose`` of them is
+        put in words that no table has, for training."""
         seed = self._seed(index)
         scene = self.scene(index)
         shown = render(scene)
         view = view_of(scene, shown.masks)
         rng = self._rng(seed, "pack")
-        talks = [talk for form in forms[:conversations] if (talk := converse(view, rng, form))]
-        talks += [converse(view, rng) for _ in range(conversations - len(talks))]
+
+        def talk(form: str | None) -> tuple[Turn, ...]:
+            return converse(replace(view, loose=loose > 0 and rng.random() < loose), rng, form)
+
+        talks = [turns for form in forms[:conversations] if (turns := talk(form))]
+        talks += [talk(None) for _ in range(conversations - len(talks))]
         return shown.image, [self._sample(seed, view, turns, f"-{number:02d}") for number, turns in enumerate(talks)]
 
     def facts(self, index: int) -> SceneFacts:

@@ -31,6 +31,8 @@ class Options:
         conversations: packed behind each image.
         dense: share of the images with one conversation that names everything.
         forms: kinds of question that every image has a conversation of, beside those drawn from the mix.
+        loose: share of the conversations put in words that no table has, so that a model hears what is asked for in any
+            wording.
         images: images of a batch that go through the segmenter, the first ones; 0 leaves the segmenter out (the map is
             supervised in every image, at every mark; on two cores the segmenter costs more than the language model).
         masks: marks of such an image whose mask is decoded, chosen at random.
@@ -45,6 +47,7 @@ class Options:
     conversations: int = 8
     dense: float = 0.5
     forms: tuple[str, ...] = ()
+    loose: float = 0.0
     images: int = 4
     masks: int = 3
     corrected: float = 0.4
@@ -72,7 +75,7 @@ class Conversations(Dataset[Item]):
         period = max(1, round(1 / self.options.dense)) if self.options.dense > 0 else 0
         dense = period > 0 and index % period == 0
         forms = (*(("list",) if dense else ()), *self.options.forms)
-        image, samples = self.world.pack(index, self.options.conversations, forms)
+        image, samples = self.world.pack(index, self.options.conversations, forms, self.options.loose)
         return make_item(image, samples, self.backbone.encode_chat, self.backbone.prepare, self.prepare_sam)
 
 

@@ -86,7 +86,7 @@ def by_family(view: View, rng: Random) -> tuple[Proposal, ...] | None:
     else:
         phrase, part = Phrase(family.single), Part(family.meaning, meant, family.single)
     reason = "" if together else view.what(next(iter(meant), None))
-    return (Proposal("family", point(view.split, rng, phrase), (part,), reason=reason),)
+    return (Proposal("family", point(view, rng, phrase), (part,), reason=reason),)
 
 
 GROUP = (Form("family", 0.06, 'by family: "all the fruit", "the animal"', by_family),)

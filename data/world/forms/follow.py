@@ -2,7 +2,7 @@
 
 from random import Random
 
-from data.templates import FOLLOW_DIRECTION_WORDS
+from data.templates.phrases import FOLLOW_DIRECTION_WORDS
 from data.world.absent import absent_kind, absent_pair
 from data.world.descriptions import DIRECTIONS, Beside, It, kind, pair
 from data.world.forms.relation import anchors
@@ -24,10 +24,10 @@ def by_direction(view: View, rng: Random) -> tuple[Proposal, ...] | None:
             coloured = words != anchor.kind
             name = "colour" if coloured else "kind"
             fields = {"bare": anchor.kind, "kind": anchor.kind, "colour": anchor.colour}
-            first = either(view.split, rng, the(words), name, **fields)
+            first = either(view, rng, the(words), name, **fields)
             direction = rng.choice(empty if rng.random() < ABSENT else held)
             index = next(iter(found[direction] or ()), None)
-            second = put(view.split, rng, "follow relation", side=rng.choice(FOLLOW_DIRECTION_WORDS[direction]))
+            second = put(view, rng, "follow relation", side=rng.choice(FOLLOW_DIRECTION_WORDS[direction]))
             part = one(Beside(direction, It(anchor.index)), index, "the thing")
             return (
                 Proposal(name, first, (one(where, anchor.index, f"the {words}"),)),
@@ -61,8 +61,8 @@ def by_other_colour(view: View, rng: Random) -> tuple[Proposal, ...] | None:
     (first, there), (second, also) = asked
     if first == second:
         return None
-    question = either(view.split, rng, the(f"{first} {name}"), "colour", bare=name, kind=name, colour=first)
-    follow = put(view.split, rng, "follow colour", colour=second)
+    question = either(view, rng, the(f"{first} {name}"), "colour", bare=name, kind=name, colour=first)
+    follow = put(view, rng, "follow colour", colour=second)
     return (
         Proposal("colour", question, (one(pair(first, name), there, f"the {first} {name}"),)),
         Proposal(KIND, follow, (one(pair(second, name), also, f"the {second} {name}"),)),
@@ -85,8 +85,8 @@ def by_other_kind(view: View, rng: Random) -> tuple[Proposal, ...] | None:
         else:
             asked.append((name, index))
     (first, there), (second, also) = asked
-    question = either(view.split, rng, the(first), "kind", bare=first)
-    follow = put(view.split, rng, "follow kind", kind=second)
+    question = either(view, rng, the(first), "kind", bare=first)
+    follow = put(view, rng, "follow kind", kind=second)
     return (
         Proposal("kind", question, (one(kind(first), there, f"the {first}"),)),
         Proposal(KIND, follow, (one(kind(second), also, f"the {second}"),)),

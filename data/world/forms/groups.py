@@ -54,7 +54,7 @@ def by_all(view: View, rng: Random) -> tuple[Proposal, ...] | None:
     if colour and rng.random() < 0.5:
         phrase = Phrase(rng.choice((f"everything {colour}", f"everything that is {colour}", f"all that is {colour}")))
     part = Part(meaning, meant, f"the {plural(bare)}", each=True, many=True)
-    return (Proposal("all", point(view.split, rng, phrase), (part,)),)
+    return (Proposal("all", point(view, rng, phrase), (part,)),)
 
 
 def by_number(view: View, rng: Random) -> tuple[Proposal, ...] | None:
@@ -71,7 +71,7 @@ def by_number(view: View, rng: Random) -> tuple[Proposal, ...] | None:
     phrase = Phrase(rng.choice([*texts, f"both {many}", f"the pair of {many}"] if number == 2 else texts), plural=True)
     phrase = Phrase(phrase.text.replace("all two", "both"), plural=not phrase.text.startswith("the pair"))
     part = Part(Count(number, meaning), meant, f"the {many}", each=True, many=True)
-    return (Proposal("number", point(view.split, rng, phrase), (part,)),)
+    return (Proposal("number", point(view, rng, phrase), (part,)),)
 
 
 GROUP = (

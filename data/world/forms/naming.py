@@ -17,7 +17,7 @@ def by_kind(view: View, rng: Random) -> tuple[Proposal, ...] | None:
         return None
     thing = rng.choice(single)
     name, index = (other, None) if rng.random() < ABSENT else (thing.kind, thing.index)
-    question = either(view.split, rng, the(name), "kind", bare=name)
+    question = either(view, rng, the(name), "kind", bare=name)
     return (Proposal("kind", question, (one(kind(name), index, f"the {name}"),)),)
 
 
@@ -36,7 +36,7 @@ def by_colour(view: View, rng: Random) -> tuple[Proposal, ...] | None:
     if absent:
         colour, name = other
     phrase = f"{colour} {name}"
-    question = either(view.split, rng, the(phrase), "colour", kind=name, colour=colour, bare=name)
+    question = either(view, rng, the(phrase), "colour", kind=name, colour=colour, bare=name)
     return (Proposal("colour", question, (one(pair(colour, name), None if absent else index, f"the {phrase}"),)),)
 
 
@@ -48,7 +48,7 @@ def by_hue(view: View, rng: Random) -> tuple[Proposal, ...] | None:
         return None
     thing = rng.choice(single)
     colour, index = (other, None) if rng.random() < ABSENT else (thing.colour, thing.index)
-    question = either(view.split, rng, the(f"{colour} thing"), "hue", colour=colour)
+    question = either(view, rng, the(f"{colour} thing"), "hue", colour=colour)
     part = one(Colour(colour), index, f"the {colour} thing")
     return (Proposal("hue", question, (part,), reason=view.what(index, colour=False)),)
 

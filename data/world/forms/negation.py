@@ -36,7 +36,7 @@ def by_other_colour(view: View, rng: Random) -> tuple[Proposal, ...] | None:
     colour, name, index = rng.choice(gone if absent else here)
     relative = rng.choice(("that is not", "that isn't", "which is not"))
     question = either(
-        view.split, rng, the(f"{name} {relative} {colour}"), "negation", bare=name, other=colour, a_other=a(colour)
+        view, rng, the(f"{name} {relative} {colour}"), "negation", bare=name, other=colour, a_other=a(colour)
     )
     part = one(And((kind(name), Not(Colour(colour)))), index, f"the {name}")
     return (Proposal("negation", question, (part,), here="there"),)
@@ -57,7 +57,7 @@ def by_rest(view: View, rng: Random) -> tuple[Proposal, ...] | None:
     if not 1 <= len(meant) <= MOST or len(meant) == len(view.things):
         return None
     start = rng.choice(("everything that is not", "everything that isn't", "every thing that is not"))
-    question = point(view.split, rng, Phrase(f"{start} {text}"))
+    question = point(view, rng, Phrase(f"{start} {text}"))
     return (Proposal("rest", question, (Part(meaning, meant, "the things", each=True, many=True),)),)
 
 

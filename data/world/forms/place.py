@@ -2,7 +2,7 @@
 
 from random import Random
 
-from data.templates import WHERE_WORDS
+from data.templates.phrases import WHERE_WORDS
 from data.world.absent import absent_kind
 from data.world.descriptions import CORNERS, SIDES, And, Place, Where, kind
 from data.world.questions import ABSENT, Form, Proposal, one
@@ -30,7 +30,7 @@ def by_place(view: View, rng: Random) -> tuple[Proposal, ...] | None:
         if rng.random() < ABSENT:
             name, index = (rng.choice(elsewhere) if rng.random() < 0.75 else other), None
         words = rng.choice(WHERE_WORDS[where])
-        question = either(view.split, rng, the(f"{name} {words}"), "place", bare=name, where=words)
+        question = either(view, rng, the(f"{name} {words}"), "place", bare=name, where=words)
         return (
             Proposal("place", question, (one(And((Place(where), kind(name))), index, f"the {name}"),), here="there"),
         )
@@ -48,7 +48,7 @@ def by_spot(view: View, rng: Random) -> tuple[Proposal, ...] | None:
     where = rng.choice(empty if rng.random() < ABSENT else held)
     index = next(iter(found[where] or ()), None)
     words = rng.choice(WHERE_WORDS[where])
-    question = put(view.split, rng, "spot", where=words)
+    question = put(view, rng, "spot", where=words)
     part = one(Place(where), index, "the thing")
     return (Proposal("spot", question, (part,), reason=view.what(index), here="there"),)
 

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from data.templates import DIRECTION_WORDS, FOLLOW_DIRECTION_WORDS
+from data.templates.phrases import DIRECTION_WORDS, FOLLOW_DIRECTION_WORDS
 from data.world.absent import absent_kind, absent_pair
 from data.world.descriptions import (
     DIRECTIONS,
@@ -76,9 +76,7 @@ def _asked(
 ) -> Proposal:
     beside = f"{rng.choice(DIRECTION_WORDS[direction])} the {words}"
     side = rng.choice(FOLLOW_DIRECTION_WORDS[direction])
-    question = either(
-        view.split, rng, the(f"{bare} {beside}"), "relation", bare=bare, beside=beside, side=side, anchor=words
-    )
+    question = either(view, rng, the(f"{bare} {beside}"), "relation", bare=bare, beside=beside, side=side, anchor=words)
     return Proposal("relation", question, (one(what, index, f"the {bare}"),), here="there")
 
 
@@ -93,7 +91,7 @@ def by_neighbour(view: View, rng: Random) -> tuple[Proposal, ...] | None:
             index = next(iter(found[direction] or ()), None)
             beside = f"{rng.choice(DIRECTION_WORDS[direction])} the {words}"
             side = rng.choice(FOLLOW_DIRECTION_WORDS[direction])
-            question = put(view.split, rng, "neighbour", beside=beside, side=side, anchor=words)
+            question = put(view, rng, "neighbour", beside=beside, side=side, anchor=words)
             part = one(Beside(direction, where), index, "the thing")
             return (Proposal("neighbour", question, (part,), reason=view.what(index), here="there"),)
     return None
@@ -113,7 +111,7 @@ def by_nearness(view: View, rng: Random) -> tuple[Proposal, ...] | None:
                 index = next(iter(found))
                 bare, there = (other, None) if rng.random() < ABSENT else (name, index)
                 near = rng.choice(("closest to", "nearest to", "nearest"))
-                question = point(view.split, rng, the(f"{bare} {near} the {words}"))
+                question = point(view, rng, the(f"{bare} {near} the {words}"))
                 part = one(Nearest(where, kind(bare)), there, f"the {bare}")
                 return (Proposal("nearness", question, (part,)),)
     return None

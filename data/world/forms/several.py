@@ -25,9 +25,9 @@ def by_names(view: View, rng: Random) -> tuple[Proposal, ...] | None:
         return None
     phrases = [part.phrase for part in parts]
     if count == 2 and rng.random() < SPECIAL:
-        question = put(view.split, rng, "several", first=phrases[0], second=phrases[1])
+        question = put(view, rng, "several", first=phrases[0], second=phrases[1])
     else:
-        question = point(view.split, rng, Phrase(listed(phrases), plural=True))
+        question = point(view, rng, Phrase(listed(phrases), plural=True))
     return (Proposal("several", question, tuple(parts)),)
 
 
@@ -36,7 +36,7 @@ def by_roll_call(view: View, rng: Random) -> tuple[Proposal, ...] | None:
     parts = _parts(view, rng, ROLL, rng.random() < 0.5, ROLL_ABSENT)
     if len(parts) < 3:
         return None
-    question = point(view.split, rng, Phrase(listed([part.phrase for part in parts]), plural=True))
+    question = point(view, rng, Phrase(listed([part.phrase for part in parts]), plural=True))
     return (Proposal("roll call", question, tuple(parts)),)
 
 

@@ -3,7 +3,7 @@
 from random import Random
 from typing import Literal
 
-from data.templates import SIZE_WORDS
+from data.templates.phrases import SIZE_WORDS
 from data.world.absent import absent_kind
 from data.world.descriptions import Sized, kind
 from data.world.questions import ABSENT, Form, Proposal, one
@@ -36,7 +36,7 @@ def by_size(view: View, rng: Random) -> tuple[Proposal, ...] | None:
         name, index = rng.choice(rivals if rivals and rng.random() < 0.6 else here[size])
     word = rng.choice(SIZE_WORDS[size])
     phrase = f"{word} {name}"
-    question = either(view.split, rng, the(phrase), "size", kind=name, size=word, bare=name)
+    question = either(view, rng, the(phrase), "size", kind=name, size=word, bare=name)
     part = one(Sized(size, kind(name)), index, f"the {phrase}")
     return (Proposal("size", question, (part,), here="there" if name in view.kinds else "here"),)
 

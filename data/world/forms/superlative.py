@@ -2,7 +2,7 @@
 
 from random import Random
 
-from data.templates import ORDER_WORDS
+from data.templates.phrases import ORDER_WORDS
 from data.world.absent import absent_colour, absent_kind
 from data.world.descriptions import ORDERS, Anything, Colour, Description, Most, Order, kind
 from data.world.questions import ABSENT, Form, Part, Proposal, one
@@ -43,7 +43,7 @@ def _asked(
     part = one(Most(order, group), next(iter(found), None), f"the {bare}")
     if whole:
         part = Part(part.description, part.meant, part.phrase, each=True)
-    question = either(view.split, rng, the(f"{word} {bare}"), "superlative", bare=bare, most=word)
+    question = either(view, rng, the(f"{word} {bare}"), "superlative", bare=bare, most=word)
     reason = view.what(next(iter(found), None), colour=False) if isinstance(group, Colour) else ""
     return Proposal("superlative", question, (part,), reason=reason)
 

@@ -9,7 +9,7 @@ from data.world.nouns import lower
 from data.world.questions import ABSENT, Form, Part, Proposal
 from data.world.uses import FACTS, Fact
 from data.world.view import View
-from data.world.wording import typed
+from data.world.wording import Phrase, point, typed
 
 
 def _answered(fact: Fact, times: int) -> Test:
@@ -32,13 +32,19 @@ def by_use(view: View, rng: Random) -> tuple[Proposal, ...] | None:
     if cell is None:
         return None
     fact = FACTS[cell]
-    question = typed(rng, rng.choice(fact.held_out if view.split == "test_phrasing" else fact.wordings))
+    question = _asked(view, rng, fact)
     meaning = Kind(fact.kinds)
     if absent:
         return (Proposal("use", question, (Part(meaning, frozenset(), lower(fact.lack)),)),)
     (thing,) = (thing for thing in view.things if thing.kind in fact.kinds)
     part = Part(meaning, frozenset({thing.index}), f"the {thing.kind}")
     return (Proposal("use", question, (part,), reason=fact.reason[thing.kind]),)
+
+
+def _asked(view: View, rng: Random, fact: Fact) -> str:
+    if view.loose and rng.random() < 0.3:
+        return point(view, rng, Phrase(lower(fact.lack)))
+    return typed(view, rng, rng.choice(fact.held_out if view.split == "test_phrasing" else fact.wordings))
 
 
 GROUP = (Form("use", 0.14, 'by what it is good for: "something against the rain"', by_use),)

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from data.templates import DIRECTION_WORDS, FOLLOW_DIRECTION_WORDS
+from data.templates.phrases import DIRECTION_WORDS, FOLLOW_DIRECTION_WORDS
 from data.world.absent import absent_colour, absent_kind, absent_pair
 from data.world.descriptions import DIRECTIONS, OPPOSITE, Beside
 from data.world.forms.relation import anchors
@@ -27,7 +27,7 @@ def by_count(view: View, rng: Random) -> tuple[Proposal, ...] | None:
     if bare is None or any(thing.area < LEAST_AREA for thing in view.things):
         return None
     words = f"There is one {bare}." if count == 1 else f"There are {NUMBERS[count]} {plural(bare)}."
-    return (Proposal("count", put(view.split, rng, "count", bare=bare), words=words),)
+    return (Proposal("count", put(view, rng, "count", bare=bare), words=words),)
 
 
 def _by_number(rng: Random, counts: dict[str, int]) -> str:
@@ -44,12 +44,12 @@ def by_what(view: View, rng: Random) -> tuple[Proposal, ...] | None:
         if not kinds:
             return None
         thing = rng.choice(kinds)
-        question = put(view.split, rng, "what colour", kind=thing.kind)
+        question = put(view, rng, "what colour", kind=thing.kind)
         return (Proposal("what", question, words=f"The {thing.kind} is {thing.colour}."),)
     if not hues:
         return None
     thing = rng.choice(hues)
-    question = put(view.split, rng, "what kind", colour=thing.colour)
+    question = put(view, rng, "what kind", colour=thing.colour)
     return (Proposal("what", question, words=f"The {thing.colour} thing is {a(thing.kind)}."),)
 
 
@@ -69,7 +69,7 @@ def _is_there(view: View, rng: Random) -> tuple[Proposal, ...] | None:
     if name is None:
         return None
     words = f"Yes, there is {a(name)}." if yes else f"No, there is no {name}."
-    return (Proposal("yes or no", put(view.split, rng, "is there", bare=name), words=words),)
+    return (Proposal("yes or no", put(view, rng, "is there", bare=name), words=words),)
 
 
 def _is_it(view: View, rng: Random) -> tuple[Proposal, ...] | None:
@@ -81,7 +81,7 @@ def _is_it(view: View, rng: Random) -> tuple[Proposal, ...] | None:
     others = [c for c in COLOURS if c != thing.colour and (held or (c, thing.kind) not in HELD_OUT)]
     colour = thing.colour if yes else rng.choice(others)
     words = f"Yes, the {thing.kind} is {colour}." if yes else f"No, the {thing.kind} is {thing.colour}."
-    return (Proposal("yes or no", put(view.split, rng, "is it", kind=thing.kind, colour=colour), words=words),)
+    return (Proposal("yes or no", put(view, rng, "is it", kind=thing.kind, colour=colour), words=words),)
 
 
 def _is_beside(view: View, rng: Random) -> tuple[Proposal, ...] | None:
@@ -101,7 +101,7 @@ def _is_beside(view: View, rng: Random) -> tuple[Proposal, ...] | None:
                 return (
                     Proposal(
                         "yes or no",
-                        put(view.split, rng, "is it beside", **fields),
+                        put(view, rng, "is it beside", **fields),
                         words=f"{'Yes' if yes else 'No'}, {there}.",
                     ),
                 )
