@@ -13,7 +13,7 @@ from app.drawing import overlay
 from data import masks
 from data.sample import Sample
 from model.answer import Answer
-from model.tokens import MARK
+from model.tokens import unmarked
 
 
 def as_json(answer: Answer) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
 
 def as_text(answer: Answer) -> str:
     """The answer's words without marks, and a line for each thing that it names."""
-    lines = [" ".join(MARK.sub("", answer.text).split())]
+    lines = [unmarked(answer.text)]
     for segment in answer.segments:
         what = "not here" if segment.rejected else f"{int(segment.mask.sum())} pixels, score {segment.score:.2f}"
         lines.append(f"  {segment.phrase or 'this'}: {what}")

@@ -9,7 +9,7 @@ import streamlit as st
 from app import panels
 from app.engine import Asks, Engine
 from app.session import LONGEST, Exchange, Session
-from model.tokens import MARK
+from model.tokens import unmarked
 
 CHECKPOINT = Path(__file__).resolve().parent.parent / "checkpoints" / "tiny"
 
@@ -75,7 +75,7 @@ def answer(session: Session, model: Asks, question: str) -> None:
     place = st.empty()
 
     def words(text: str) -> bool:
-        place.html(html.escape(" ".join(MARK.sub("", text).split())))
+        place.html(html.escape(unmarked(text)))
         return True
 
     try:

@@ -20,7 +20,7 @@ from app.drawing import overlay
 from app.panels import enlarge
 from data.world.world import World
 from model.predictor import Predictor
-from model.tokens import MARK
+from model.tokens import unmarked
 
 DOCS = Path(__file__).resolve().parent
 FIRST = 2000  # scenes of the test split that no number in the README stands on
@@ -69,7 +69,7 @@ def answers() -> None:
         drawn = Image.fromarray(overlay(big, masks, outline=3))
         drawn.thumbnail((448, 448))
         drawn.save(folder / f"{number:02d}.png", optimize=True)
-        said = " ".join(MARK.sub("", answer.text).split()).replace(" .", ".")
+        said = unmarked(answer.text)
         gone = [s.phrase for s in answer.segments if s.rejected]
         lines += [f"**{number}. {question}**", "", f"> {said}", ""]
         lines += [f"Said to be absent: {', '.join(gone)}", ""] if gone else []

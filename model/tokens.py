@@ -73,6 +73,11 @@ def spaced(text: str) -> str:
     return MARK.sub(lambda found: f"{'' if text[: found.start()][-1:].isspace() else ' '}{found[0]}", text).lstrip()
 
 
+def unmarked(text: str) -> str:
+    """An answer's words as a person reads them: "The cup <SEG> and the key <SEG>." becomes "The cup and the key."."""
+    return re.sub(r" (?=[.,;:!?])", "", " ".join(MARK.sub("", text).split()))
+
+
 def plain(text: str, tokenizer: PreTrainedTokenizerBase, keep: tuple[str, ...] = ()) -> str:
     """A person's text with every spelling of an added token, but those to ``keep``, broken up so that it stays text."""
     spellings = sorted(set(tokenizer.get_added_vocab()) - set(keep), key=len, reverse=True)

@@ -5,6 +5,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import torch
@@ -55,6 +56,7 @@ class StageTrainer(Trainer):
         self.recipe = recipe
         self._sums: dict[str, float] = defaultdict(float)
         self._counts: dict[str, int] = defaultdict(int)
+        self._drawn = (-1, 0)  # the step, and which of its accumulated batches
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """AdamW with one learning rate for each expression of the recipe; norms and biases do not decay."""
@@ -68,6 +70,7 @@ class StageTrainer(Trainer):
         self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """Run the objective under the recipe's precision and note its parts."""
+        self._seed()
         batch = inputs["batch"].to(self.args.device)
         with torch.autocast(self.args.device.type, dtype=torch.bfloat16, enabled=self.recipe.precision == "bf16"):
             parts = model(batch)
@@ -79,6 +82,13 @@ class StageTrainer(Trainer):
             self._sums[name] += value
             self._counts[name] += 1
         return (parts["loss"], parts) if return_outputs else parts["loss"]
+
+    def _seed(self) -> None:
+        """What a step draws depends on the seed, the step and the process alone, not on what was drawn before: a run
+        that goes on draws what it would have drawn."""
+        step = self.state.global_step
+        self._drawn = (step, self._drawn[1] + 1) if self._drawn[0] == step else (step, 0)
+        torch.manual_seed(Random(f"{self.recipe.seed} {self.args.process_index} {self._drawn}").getrandbits(63))
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Add the mean of each part since the last line."""

@@ -1,7 +1,7 @@
 import pytest
 
 from data.sample import REJ, SEG
-from model.tokens import phrases, plain, spaced
+from model.tokens import phrases, plain, spaced, unmarked
 from tests import tiny
 
 
@@ -80,3 +80,17 @@ def test_plain_keeps_what_it_is_told_to(tokenizer):
 )
 def test_names_of_the_marks(text, names):
     assert phrases(text) == names
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (f"The cup {SEG}.", "The cup."),
+        (f"The cup {SEG} and the key {REJ}, which is not here.", "The cup and the key, which is not here."),
+        (f"{SEG} is it", "is it"),
+        ("Costs 1 . 5\n or so", "Costs 1. 5 or so"),
+        ("", ""),
+    ],
+)
+def test_an_answer_is_read_without_its_marks(text, read):
+    assert unmarked(text) == read

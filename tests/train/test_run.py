@@ -1,6 +1,7 @@
 """Whole runs through the DeepSpeed launcher, on a tiny model."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 RECIPE = {
     "objective": "grounding",
-    "options": {"conversations": 2, "images": 1, "masks": 1},
+    "options": {"conversations": 2, "images": 1, "masks": 1, "corrected": 0.5},
     "train": {r"^model\.backbone\.": 1e-3, r"^model\.channels\.": 1e-3, r"^model\.segmenter\.mask_decoder\.": 1e-3},
     "batch": 2,
     "warmup": 1,
@@ -41,7 +42,12 @@ def folder(tmp_path_factory):
 def launch(folder, *overrides):
     words = [sys.executable, "-c", "import sys; from train.launch import main; sys.exit(main(sys.argv[1:]))"]
     done = subprocess.run(
-        [*words, str(folder / "recipe.yaml"), *overrides], cwd=ROOT, capture_output=True, text=True, timeout=600
+        [*words, str(folder / "recipe.yaml"), *overrides],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},  # sums over several threads differ in their last digits
+        capture_output=True,
+        text=True,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done
@@ -58,12 +64,9 @@ def test_a_run_in_two_pieces_equals_one_in_one_piece(folder):
     launch(folder, f"out={folder / 'pieces'}", "steps=4")
     whole, pieces = weights(folder / "whole"), weights(folder / "pieces")
     assert whole.keys() == pieces.keys()
+    astray = [name for name, value in whole.items() if not torch.equal(value, pieces[name])]
+    assert not astray  # the same batches, draws, weights and moments, to the last bit
     begin = weights_of(folder / "start")
-    # Sums differ in their last digits from run to run, and Adam makes a whole step of a gradient that is but rounding:
-    # single values may stray, the step of all may not. Lost moments or other batches change it by about its own size.
-    astray = sum(float((value - pieces[name]).square().sum()) for name, value in whole.items()) ** 0.5
-    step = sum(float((value - begin[name]).square().sum()) for name, value in whole.items()) ** 0.5
-    assert astray < 0.2 * step
     moved = {name.split("/")[0] for name, value in whole.items() if not torch.equal(value, begin[name])}
     assert moved == {"model.safetensors", "channels.safetensors", "segmenter.safetensors"}
     assert {"recipe.yaml", "run.json", "model", "checkpoints"} <= {path.name for path in (folder / "whole").iterdir()}
