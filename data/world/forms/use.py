@@ -1,6 +1,7 @@
 """By what it is good for: "It has started to rain. What should I take?"."""
 
 from collections import Counter
+from functools import partial
 from random import Random
 
 from data.world.balance import Test, choose
@@ -25,9 +26,12 @@ ONE = tuple(_answered(fact, 1) for fact in FACTS)
 NONE = tuple(_answered(fact, 0) for fact in FACTS)
 
 
-def by_use(view: View, rng: Random) -> tuple[Proposal, ...] | None:
+DOUBTFUL = 0.5
+
+
+def by_use(view: View, rng: Random, absence: float = ABSENT) -> tuple[Proposal, ...] | None:
     """A fact that exactly one thing answers, or none; every fact equally often in either case."""
-    absent = rng.random() < ABSENT
+    absent = rng.random() < absence
     cell = choose(rng, (ONE, NONE), view.split == "test_crowd", view.kinds, absent)
     if cell is None:
         return None
@@ -47,4 +51,7 @@ def _asked(view: View, rng: Random, fact: Fact) -> str:
     return typed(view, rng, rng.choice(fact.held_out if view.split == "test_phrasing" else fact.wordings))
 
 
-GROUP = (Form("use", 0.14, 'by what it is good for: "something against the rain"', by_use),)
+GROUP = (
+    Form("use", 0.14, 'by what it is good for: "something against the rain"', by_use),
+    Form("doubtful use", 0.0, "half of them absent; for training alone", partial(by_use, absence=DOUBTFUL)),
+)

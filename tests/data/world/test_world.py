@@ -47,7 +47,7 @@ def test_marks_equal_targets(trained: list[Turn]) -> None:
 
 
 def test_every_form_occurs(trained: list[Turn]) -> None:
-    assert {turn.kind for turn in trained} == {name for name in FORMS if name != "roll call"}
+    assert {turn.kind for turn in trained} == {name for name in FORMS if ALL[name].share > 0}
 
 
 def test_no_braces_doubled_words_or_wrong_articles(trained: list[Turn]) -> None:
@@ -140,7 +140,7 @@ def views() -> list[View]:
 
 
 def test_absence_has_one_rate_in_every_form(views: list[View]) -> None:
-    never, each = {"list", "rest", *IN_WORDS}, {"several": 0.25, "roll call": 0.5}
+    never, each = {"list", "rest", *IN_WORDS}, {"several": 0.25, "roll call": 0.5, "doubtful use": 0.5}
     for name, form in ALL.items():
         absent: list[bool] = []
         for number, view in enumerate(views):
