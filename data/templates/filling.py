@@ -4,7 +4,7 @@ wording has."""
 _OPENINGS = """
 get me | grab | circle | click on | tap on | spot | hunt for | search for | look out for | check for | focus on | zoom
 in on | trace | who noticed | who took | somebody moved | hand me | pass me | fetch | bring me | frame | box in |
-indicate | identify | detect | we lost | I dropped | I lost | she wants | he asked for | they need | go to | next |
+indicate | identify | detect | we lost | I dropped | I lost | she wants | he asked for | they need | next |
 only | just | simply | wanted: | task: | target: | object: | do you know about | any idea about | what about | let us
 look at | I wonder about | it would help to see | is it possible to spot | would you mind to find | could we see | try
 to find | we are after | today I need | I forgot | one day I met | this is about | my friend likes | nobody noticed |
@@ -12,7 +12,7 @@ everyone talks about | no idea what this is but show me | imagine | remember
 """
 OPENINGS = tuple(" ".join(_OPENINGS.split()).split(" | "))
 _CALLS = """
-hey, | hi there, | ok, | so, | well, | um, | listen, | excuse me, | sorry, | hello! | right. | now,
+hey, | hi there, | ok, | so, | well, | um, | listen, | excuse me, | sorry, | hello! | right.
 """
 CALLS = tuple(" ".join(_CALLS.split()).split(" | "))
 _ENDINGS = """

@@ -29,6 +29,19 @@ def test_filling_has_no_word_of_held_out_wordings_and_none_that_names_anything()
     assert "it" not in words((*filling.CALLS, *filling.ENDINGS, *filling.WORDS))  # these stand beside a real "it"
 
 
+def bare(text: str) -> str:
+    return " ".join(re.findall(r"[a-z']+", text.lower()))
+
+
+def test_no_loose_question_is_a_held_out_wording_whatever_its_signs() -> None:
+    world = World("train", 150, start=1000)
+    asked = {bare(t.question) for i in range(150) for s in world.pack(i, 10, loose=1.0)[1] for t in s.turns}
+    for wording in (wording for store in QUESTIONS.values() for wording in store.held_out):
+        pattern = re.compile(".+".join(bare(part) for part in re.split(r"{\w+}", wording)).replace(".+ ", ".+"))
+        assert not [question for question in asked if pattern.fullmatch(question)], wording
+    assert not asked & {bare(wording) for fact in FACTS for wording in fact.held_out}
+
+
 def test_a_request_keeps_what_it_asks_for() -> None:
     rng = Random(0)
     texts = [loose.request(rng, "the red cup left of the lamp", plural=False).lower() for _ in range(300)]
