@@ -1,10 +1,10 @@
-"""What the words alone tell: a model that sees no picture, fit to say which of the things asked for are absent.
+"""What the words alone tell: a model that sees no picture, fit to say whether the thing asked for is absent.
 
 python -m benchmarks.words [SPLIT]
 
-A logistic regression on the question's words and pairs of words, on those of the turn before, and on the phrase that
-the answer names the target by, fit on other scenes of ``train``. It must do no better than always saying "present", and
-rank an absent target above a present one no more often than a coin. Questions about everything in the picture ("list",
+A logistic regression on the question's words and pairs of words and on those of the turn before, fit on other scenes of
+``train``. It must do no better than always saying "present", and rank an absent thing above a present one no more often
+than a coin. Of several things named in a question the first counts. Questions about everything in the picture ("list",
 "rest") are left out: nobody asks them of what is not there.
 """
 
@@ -27,10 +27,10 @@ NEVER_ABSENT = ("list", "rest")
 
 @dataclass(frozen=True)
 class Told:
-    """``accuracy`` and ``base`` rate of "present" over ``targets``; ``auc``: how often a random absent target is ranked
-    above a random present one, 0.5 for a coin; ``sigma``: its standard error if it were one."""
+    """``accuracy`` and ``base`` rate of "present" over ``questions``; ``auc``: how often an absent thing is ranked above a
+    present one, 0.5 for a coin; ``sigma``: its standard error if it were one."""
 
-    targets: int
+    questions: int
     base: float
     accuracy: float
     auc: float
@@ -41,7 +41,7 @@ Example = tuple[list[int], bool]
 
 
 def examples(world: World, talks: int) -> Iterator[Example]:
-    """The words around each target, as slots, and whether it is absent."""
+    """The words of each question, as slots, and whether what it asks for is absent."""
     for index in range(len(world)):
         samples = world.pack(index, talks)[1] if talks else [world.sample(index)]
         for sample in samples:
@@ -49,11 +49,8 @@ def examples(world: World, talks: int) -> Iterator[Example]:
             for turn in sample.turns:
                 words = re.findall(r"[a-z']+", turn.question.lower())
                 said = [*words, *(" ".join(pair) for pair in pairwise(["^", *words, "$"]))]
-                if turn.kind not in NEVER_ABSENT:
-                    for target in turn.targets:
-                        named = [f"named {word}" for word in target.phrase.lower().split()]
-                        asked = [f"named {target.phrase.lower()}", f"count {len(words)}", *named]
-                        yield [_slot(word) for word in (*said, *asked, *before)], target.absent
+                if turn.targets and turn.kind not in NEVER_ABSENT:
+                    yield [_slot(word) for word in (*said, *before)], turn.targets[0].absent
                 before = [f"before {word}" for word in said]
 
 
@@ -95,7 +92,7 @@ def told(model: torch.nn.EmbeddingBag, rows: list[Example]) -> Told:
     above = (high[:, None] > low).double() + 0.5 * (high[:, None] == low).double()
     n, m = len(high), len(low)
     return Told(
-        targets=len(rows),
+        questions=len(rows),
         base=float((~absent).double().mean()),
         accuracy=float(((odds > 0) == absent).double().mean()),
         auc=float(above.mean()),
@@ -108,8 +105,8 @@ def main(split: str = "test") -> None:
     model = fit(list(examples(World("train", FIT), TALKS)))
     found = told(model, list(examples(World(split, SCORE), 0)))
     print(
-        f"{split}: {found.targets} targets; always 'present' is right in {found.base:.3f}, the words in "
-        f"{found.accuracy:.3f}; an absent target is ranked above a present one in {found.auc:.3f} +- {found.sigma:.3f}"
+        f"{split}: {found.questions} questions; always 'present' is right in {found.base:.3f}, the words in "
+        f"{found.accuracy:.3f}; an absent thing is ranked above a present one in {found.auc:.3f} +- {found.sigma:.3f}"
     )
 
 

@@ -26,9 +26,9 @@ def test_nothing_is_found_where_nothing_is():
     assert abs(found.auc - 0.5) < 5 * found.sigma and found.accuracy < found.base + 0.02
 
 
-def test_every_target_of_a_scene_is_an_example():
+def test_every_question_that_may_ask_for_what_is_absent_is_an_example():
     world = World("val", 12)
     rows = list(words.examples(world, 0))
     turns = [turn for index in range(12) for turn in world.sample(index).turns if turn.kind not in words.NEVER_ABSENT]
-    assert [absent for _, absent in rows] == [target.absent for turn in turns for target in turn.targets]
+    assert [absent for _, absent in rows] == [turn.targets[0].absent for turn in turns if turn.targets]
     assert all(0 <= slot < words.SLOTS for slots, _ in rows for slot in slots)
