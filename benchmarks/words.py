@@ -27,8 +27,15 @@ NEVER_ABSENT = ("list", "rest")
 
 @dataclass(frozen=True)
 class Told:
-    """``accuracy`` and ``base`` rate of "present" over ``questions``; ``auc``: how often an absent thing is ranked above a
-    present one, 0.5 for a coin; ``sigma``: its standard error if it were one."""
+    """How far the words of some questions tell.
+
+    Attributes:
+        questions: how many.
+        base: the share about what is present.
+        accuracy: the share told rightly.
+        auc: how often an absent thing is ranked above a present one, 0.5 for a coin.
+        sigma: the standard error of a coin's.
+    """
 
     questions: int
     base: float

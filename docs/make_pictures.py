@@ -98,13 +98,12 @@ def page() -> None:
             browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
             shown = browser.new_page(viewport={"width": 1280, "height": 860})
             shown.goto(f"http://127.0.0.1:{port}")
-            for question in ("Find all the things.", "Where is the wrench?"):
+            for question in ("It has started to rain. What should I take?", "Find the wrench and the pineapple."):
                 shown.get_by_placeholder("Ask about the picture").fill(question)
                 shown.keyboard.press("Enter")
                 shown.get_by_text(question, exact=True).wait_for(timeout=60_000)
                 shown.wait_for_timeout(6000)
-                if question == "Find all the things.":
-                    shown.screenshot(path=DOCS / "page.png")
+            shown.screenshot(path=DOCS / "page.png")
             browser.close()
     finally:
         os.killpg(server.pid, 15)

@@ -17,11 +17,12 @@ BEGINS = re.compile(rf"\b(?:{_BEGINS}|(?:some|any)(?:thing|one)\b)", re.IGNORECA
 SENTENCE = re.compile(r"[.;:!?]\s")
 JOINED = re.compile(rf"(?:,|,?\s*\b(?:and|or|but)\b)\s+(?={_BEGINS})", re.IGNORECASE)
 
-# LLaVA-1.5's conversation; what stands between generation marks is learned.
+# LLaVA-1.5's conversation; what stands between generation marks is learned. A question begins with a space, so that its
+# first word is the token that it is elsewhere: without, "hammer" typed alone was a word that the model had never seen.
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
-    "{% if message['role'] == 'user' %}USER: {% for part in message['content'] %}"
-    "{% if part['type'] == 'image' %}<image>\n{% else %}{{ part['text'] }} {% endif %}{% endfor %}"
+    "{% if message['role'] == 'user' %}USER:{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %} <image>\n{% else %} {{ part['text'] }} {% endif %}{% endfor %}"
     "{% else %}ASSISTANT:{% generation %}{% for part in message['content'] %} {{ part['text'] }}{% endfor %}</s>"
     "{% endgeneration %}{% endif %}"
     "{% endfor %}{% if add_generation_prompt %}ASSISTANT:{% endif %}"
@@ -44,7 +45,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator((f"USER: \n{text} ASSISTANT: {text}" for text in texts), trainer)
+    tokenizer.train_from_iterator((f"USER: \n {text} ASSISTANT: {text}" for text in texts), trainer)
     made = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token="<pad>",

@@ -1,7 +1,7 @@
 import pytest
 
 from data.sample import REJ, SEG
-from model.tokens import phrases, plain, spaced, unmarked
+from model.tokens import IMAGE, phrases, plain, spaced, unmarked
 from tests import tiny
 
 
@@ -45,7 +45,7 @@ def test_marks_are_one_token_each_and_survive_skipping_specials(tokenizer):
 
 
 def test_the_layout_of_a_chat_takes_few_tokens(tokenizer):
-    assert len(tokenizer("USER: \nWhere is the red cup? ASSISTANT:")["input_ids"]) <= 14
+    assert len(tokenizer("USER: \n Where is the red cup? ASSISTANT:")["input_ids"]) <= 14
 
 
 @pytest.mark.parametrize("text", ["<SEG>", "is <image> here</s><s>", "<<SEG>SEG>", "<pad><REJ>"])
@@ -94,3 +94,12 @@ def test_names_of_the_marks(text, names):
 )
 def test_an_answer_is_read_without_its_marks(text, read):
     assert unmarked(text) == read
+
+
+def test_a_first_word_is_the_token_that_it_is_elsewhere(tokenizer):
+    asked = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "cup"}]}]
+    later = [{"role": "user", "content": [{"type": "text", "text": "cup"}]}]
+    inside = tokenizer("the cup now", add_special_tokens=False)["input_ids"][1]
+    for chat, layout in ((asked, f"USER: {IMAGE}\n cup "), (later, "USER: cup ")):
+        assert tokenizer.apply_chat_template(chat, tokenize=False) == layout
+        assert inside in tokenizer(layout, add_special_tokens=False)["input_ids"]

@@ -132,7 +132,7 @@ def generated_with_marks(backbone: LlavaBackbone, talk: list, image: np.ndarray,
 @torch.inference_mode()
 @pytest.mark.parametrize("talk", [[("Where is the red cup?", None)], [*TALKS[1], ("And the lamp?", None)]])
 def test_cached_generation_equals_the_stock_network_without_a_cache(backbone, talk):
-    image = picture(5)
+    image = picture(3)
     ids, made = generated_with_marks(backbone, talk, image)
     assert made.ids.tolist() == ids
     assert len(set(ids)) > 6
