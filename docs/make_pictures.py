@@ -25,6 +25,7 @@ from model.tokens import unmarked
 DOCS = Path(__file__).resolve().parent
 FIRST = 2000  # scenes of the test split that no number in the README stands on
 
+PAGE = "Find the cup, the wrench and the hammer."
 # Typed as a new user would, in words that no template holds; and what must be in the scene they are asked of.
 QUESTIONS = (
     ("it's pouring outside, which of these do i grab?", ("umbrella",)),
@@ -98,11 +99,10 @@ def page() -> None:
             browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
             shown = browser.new_page(viewport={"width": 1280, "height": 860})
             shown.goto(f"http://127.0.0.1:{port}")
-            for question in ("It has started to rain. What should I take?", "Find the wrench and the pineapple."):
-                shown.get_by_placeholder("Ask about the picture").fill(question)
-                shown.keyboard.press("Enter")
-                shown.get_by_text(question, exact=True).wait_for(timeout=60_000)
-                shown.wait_for_timeout(6000)
+            shown.get_by_placeholder("Ask about the picture").fill(PAGE)
+            shown.keyboard.press("Enter")
+            shown.get_by_text(PAGE, exact=True).wait_for(timeout=60_000)
+            shown.wait_for_timeout(6000)
             shown.screenshot(path=DOCS / "page.png")
             browser.close()
     finally:
