@@ -64,7 +64,6 @@ def build(options: Options, tokenizer: PreTrainedTokenizerBase) -> LlavaForCondi
         tie_word_embeddings=bool(text.get("tie_word_embeddings", False)),
     )
     llava = LlavaForConditionalGeneration._from_config(config)
-    _place(llava.model.vision_tower)
     _begin(llava)
     return llava
 
@@ -79,24 +78,6 @@ def _begin(llava: Any) -> None:
         for layer in llava.model.language_model.layers:
             layer.self_attn.o_proj.weight.mul_(0.15)
             layer.mlp.down_proj.weight.mul_(0.15)
-
-
-def _place(tower: Any) -> None:
-    """Begin the tower's learned positions as sines and cosines of row and column: from small random ones a tower that
-    is trained from nothing takes long to find out which patches are neighbours (Beyer et al. 2022, "Better plain ViT
-    baselines for ImageNet-1k")."""
-    if not hasattr(tower, "embeddings"):  # a convolutional tower knows neighbours
-        return
-    weight = tower.embeddings.position_embedding.weight
-    if weight.is_meta:
-        return
-    side, quarter = round((len(weight) - 1) ** 0.5), weight.shape[1] // 4
-    angle = torch.arange(side)[:, None] * 100.0 ** -torch.linspace(0, 1, quarter)
-    waves = torch.cat([angle.sin(), angle.cos()], dim=1)  # (side, D / 2)
-    rows = waves[:, None].expand(-1, side, -1)
-    columns = waves[None].expand(side, -1, -1)
-    with torch.no_grad():
-        weight[1:, : 4 * quarter] = 0.5 * torch.cat([rows, columns], dim=2).flatten(0, 1)
 
 
 def load(folder: Path, options: Options) -> LlavaForConditionalGeneration:
