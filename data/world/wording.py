@@ -13,6 +13,8 @@ from data.world.view import View
 SMALL_START, NO_END = 0.12, 0.15
 SPECIAL = 0.4
 """Share of questions put in words of their own form rather than those that fit any form."""
+REQUEST = 0.8
+"""Share of the loose questions for a phrase that take no wording of the store at all."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def table(view: View, wordings: Wordings) -> tuple[str, ...]:
 
 def point(view: View, rng: Random, phrase: Phrase) -> str:
     """A question for what the phrase says, in words that fit any form."""
-    if view.loose and rng.random() < 0.8:
+    if view.loose and rng.random() < REQUEST:
         return loose.request(rng, phrase.text, phrase.plural)
     wording = rng.choice(table(view, POINT))
     return typed(view, rng, wording.format(np=phrase.text, are="are" if phrase.plural else "is"))

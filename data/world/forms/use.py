@@ -27,6 +27,9 @@ NONE = tuple(_answered(fact, 0) for fact in FACTS)
 
 
 DOUBTFUL = 0.5
+"""Share of absent things among doubtful uses."""
+BY_LACK = 0.3
+"""Share of the loose questions that name what is wanted as an answer would call it missing: "something to cut with"."""
 
 
 def by_use(view: View, rng: Random, absence: float = ABSENT) -> tuple[Proposal, ...] | None:
@@ -46,7 +49,7 @@ def by_use(view: View, rng: Random, absence: float = ABSENT) -> tuple[Proposal, 
 
 
 def _asked(view: View, rng: Random, fact: Fact) -> str:
-    if view.loose and rng.random() < 0.3:
+    if view.loose and rng.random() < BY_LACK:
         return point(view, rng, Phrase(lower(fact.lack)))
     return typed(view, rng, rng.choice(fact.held_out if view.split == "test_phrasing" else fact.wordings))
 
