@@ -43,23 +43,30 @@ class Frame:
         return cls(size, target, (target[1] / size[1], target[0] / size[0]), (0.0, 0.0))
 
     @classmethod
-    def letterbox(cls, size: Size, target: int, centred: bool = False) -> "Frame":
-        """The longer side fills a square of ``target``; padded below and to the right (SAM), or on both sides.
+    def letterbox(cls, size: Size, target: int | Size, centred: bool = False) -> "Frame":
+        """As large as it fits into ``target`` (a square's side, or (h, w)); padded below and to the right (SAM), or on
+        both sides.
 
-        The content is a whole number of pixels, at least one, so a scale may differ a little between the axes.
+        The content is a whole number of pixels, at least one, rounded as SAM rounds, so a scale may differ a little
+        between the axes.
         """
-        content = [max(1, round(side * target / max(size))) for side in size]
-        offset = [float((target - side) // 2) if centred else 0.0 for side in content]
+        whole = _pair(target)
+        ratio = min(have / side for have, side in zip(whole, size, strict=True))
+        content = [max(1, min(have, int(side * ratio + 0.5))) for have, side in zip(whole, size, strict=True)]
+        offset = [float((have - side) // 2) if centred else 0.0 for have, side in zip(whole, content, strict=True)]
         scale = (content[1] / size[1], content[0] / size[0])
-        return cls(size, (target, target), scale, (offset[1], offset[0]))
+        return cls(size, whole, scale, (offset[1], offset[0]))
 
     @classmethod
-    def centre_crop(cls, size: Size, target: int) -> "Frame":
-        """The shorter side fills a square of ``target``, what sticks out is cut (CLIP)."""
-        content = [max(target, round(side * target / min(size))) for side in size]
-        offset = [-float((side - target) // 2) for side in content]
+    def centre_crop(cls, size: Size, target: int | Size) -> "Frame":
+        """As small as it fills ``target`` (a square's side, or (h, w)), what sticks out is cut; the content is rounded
+        down, as CLIP's processor does."""
+        whole = _pair(target)
+        ratio = max(have / side for have, side in zip(whole, size, strict=True))
+        content = [max(have, int(side * ratio + 1e-9)) for have, side in zip(whole, size, strict=True)]
+        offset = [-float((side - have) // 2) for have, side in zip(whole, content, strict=True)]
         scale = (content[1] / size[1], content[0] / size[0])
-        return cls(size, (target, target), scale, (offset[1], offset[0]))
+        return cls(size, whole, scale, (offset[1], offset[0]))
 
     def scaled(self, height: int, width: int) -> "Frame":
         """The same map followed by a plain resize of the target to ``(height, width)``: a patch grid, a mask prompt."""
@@ -99,13 +106,17 @@ class Frame:
             lines.append(inside)
         return lines[1][:, None] & lines[0][None, :]
 
-    def image(self, image: np.ndarray, fill: tuple[int, int, int] = (0, 0, 0)) -> np.ndarray:
-        """``(H, W, 3)`` uint8 -> ``(h, w, 3)`` uint8, antialiased; what the image does not cover is ``fill``."""
+    def image(
+        self, image: np.ndarray, fill: tuple[int, int, int] = (0, 0, 0), resample: str = "bilinear"
+    ) -> np.ndarray:
+        """``(H, W, 3)`` uint8 -> ``(h, w, 3)`` uint8, antialiased, ``resample`` "bilinear" or "bicubic"; what the image
+        does not cover is ``fill``."""
+        kind = Image.Resampling[resample.upper()]
         left, top, right, bottom = self.window
         x0, y0 = (left - self.offset[0]) / self.scale[0], (top - self.offset[1]) / self.scale[1]
         x1, y1 = (right - self.offset[0]) / self.scale[0], (bottom - self.offset[1]) / self.scale[1]
         box = (max(0.0, x0), max(0.0, y0), min(float(self.source[1]), x1), min(float(self.source[0]), y1))
-        made = Image.fromarray(image).resize((right - left, bottom - top), Image.Resampling.BILINEAR, box=box)
+        made = Image.fromarray(image).resize((right - left, bottom - top), kind, box=box)
         if (right - left, bottom - top) == self.target[::-1]:
             return np.array(made)
         out = np.empty((*self.target, 3), dtype=np.uint8)
@@ -145,6 +156,10 @@ class Frame:
         rows = _bilinear(other.target[0], self.target[0], fy, oy, top, bottom).to(maps)
         columns = _bilinear(other.target[1], self.target[1], fx, ox, left, right).to(maps)
         return _apply(rows, maps, columns) * other.valid_mask().to(maps)
+
+
+def _pair(target: int | Size) -> Size:
+    return (target, target) if isinstance(target, int) else target
 
 
 def _like(pair: tuple[float, float], xy: Points) -> Points:

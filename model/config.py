@@ -5,11 +5,12 @@ import difflib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
 from data.settings import build
+from model import policy
 
 PRESETS = Path(__file__).parent / "presets"
 
@@ -29,7 +30,9 @@ class ModelConfig:
     Attributes:
         backbone, segmenter: the parts.
         channels: prompting channels by name, each with its options; their prompts are joined in this order.
-        layer: which layer speaks: "last" or an index.
+        layer: which of the language model's layers speaks.
+        published: the system whose published behaviour is kept, faults included (see model/published.py); no preset of
+            our own sets it, conversion does.
         map_scale: k in the logits k (m - 0.5) by which a similarity map is supervised.
         max_new_tokens: where an answer is cut.
     """
@@ -37,7 +40,8 @@ class ModelConfig:
     backbone: Part
     segmenter: Part
     channels: dict[str, dict[str, Any]]
-    layer: str | int = "last"
+    layer: policy.Options = field(default_factory=policy.Options)
+    published: Literal["lisa", "gsva", "read", "uground"] | None = None
     map_scale: float = 10.0
     max_new_tokens: int = 160
 
@@ -57,8 +61,14 @@ def preset(name: str) -> ModelConfig:
         near = difflib.get_close_matches(name, presets(), n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(presets())}"
         raise ValueError(f"no preset {name!r}: {hint}")
-    path = PRESETS / f"{name}.yaml"
-    return build(ModelConfig, yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
+    return build(ModelConfig, _values(name), str(PRESETS / f"{name}.yaml"))
+
+
+def _values(name: str) -> dict[str, Any]:
+    """A preset's keys; those of its ``base`` hold where it has none of its own."""
+    values: dict[str, Any] = yaml.safe_load((PRESETS / f"{name}.yaml").read_text(encoding="utf-8"))
+    base = values.pop("base", None)
+    return values if base is None else {**_values(base), **values}
 
 
 def read(path: Path) -> ModelConfig:

@@ -17,7 +17,7 @@ from model import backbones, prompting, segmenters
 from model import config as configs
 from model.backbones.base import Backbone
 from model.config import ModelConfig
-from model.policy import LayerPolicy
+from model.policy import Choice, LayerPolicy
 from model.prompting.base import ChannelBase, Evidence, SegPrompts
 from model.segmenters.base import Segmenter
 from model.similarity import similarity
@@ -26,10 +26,12 @@ from model.tracing import Trace
 
 @dataclass(frozen=True)
 class Grounding:
-    """``maps`` ``(S, h, w)`` float32 in [0, 1] over the patch grid, and the prompts made from them."""
+    """``maps`` ``(S, h, w)`` float32 in [0, 1] over the patch grid, the prompts made from them, and the layers that
+    spoke."""
 
     maps: torch.Tensor
     prompts: SegPrompts
+    choice: Choice
 
 
 class GroundingModel(nn.Module):
@@ -41,7 +43,7 @@ class GroundingModel(nn.Module):
         super().__init__()
         self.backbone, self.segmenter, self.config = backbone, segmenter, config
         self.channels = nn.ModuleDict(channels)
-        self.policy = LayerPolicy(config.layer)
+        self.policy = LayerPolicy(config.layer, backbone.layers, backbone.state_size)
 
     @classmethod
     def build(
@@ -61,7 +63,7 @@ class GroundingModel(nn.Module):
     def _assemble(cls, config: ModelConfig, network: nn.Module, tokenizer: PreTrainedTokenizerBase) -> "GroundingModel":
         family = backbones.load(config.backbone.family)
         options = settings(family.Options, config.backbone.options, "backbone")
-        backbone = family.Model(network, tokenizer, options, LayerPolicy(config.layer).candidates)
+        backbone = family.Model(network, tokenizer, options, config.layer.candidates)
         drawer = segmenters.load(config.segmenter.family)
         sizes = settings(drawer.Options, config.segmenter.options, "segmenter")
         try:
@@ -75,24 +77,53 @@ class GroundingModel(nn.Module):
             channels[name] = channel.Channel(chosen, backbone.state_size, segmenter.prompt_size)
         return cls(backbone, segmenter, channels, config)
 
-    def maps(self, trace: Trace) -> tuple[torch.Tensor, torch.Tensor]:
-        """The states ``(S, D)`` of an image's marks at the layer that speaks, and their similarity maps ``(S, h, w)``,
-        both float32."""
-        layer = self.policy.choose(trace)
-        with torch.autocast(trace.marks.device.type, enabled=False):  # maps place points: keep their precision
-            states = trace.marks[:, layer].float()
-            valid = trace.frame.valid_mask().to(states.device)
-            return states, similarity(states, trace.image[layer], trace.grid, valid)
+    def _parts(self) -> tuple[str, ...]:
+        """What is stored beside the backbone; a policy without weights is not."""
+        return ("segmenter", "channels", *(("policy",) if self.policy.state_dict() else ()))
 
-    def ground(self, trace: Trace, size: tuple[int, int]) -> Grounding:
-        """From the marks of an image, of the original ``size`` (H, W), to prompts for the segmenter."""
-        states, maps = self.maps(trace)
+    def maps(self, trace: Trace, choice: Choice | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the layers chosen say of an image's marks; the layers in use if ``choice`` is None.
+
+        Returns:
+            The states ``(S, D)`` that the embedding is made of, and the similarity maps ``(S, h, w)``, both float32.
+        """
+        choice = choice or self.policy.choose(trace.marks)
+        with torch.autocast(trace.marks.device.type, enabled=False):  # maps place points: keep their precision
+            valid = trace.frame.valid_mask().to(trace.marks.device)
+            if choice.layers is None:
+                shares = choice.weights.unbind(dim=1)
+                every = [
+                    similarity(trace.marks[:, index], trace.image[index], trace.grid, valid) * share[:, None, None]
+                    for index, share in enumerate(shares)
+                ]
+                states, maps = torch.einsum("sl,sld->sd", choice.weights, trace.marks.float()), sum(every)
+                assert isinstance(maps, torch.Tensor)
+            else:
+                states = trace.marks[torch.arange(len(trace)), choice.layers].float()
+                image = trace.image[choice.layers] if trace.image.shape[0] > 1 else trace.image[0]
+                maps = similarity(states, image, trace.grid, valid)
+            if self.config.layer.layer_for == "map":
+                states = trace.marks[:, -1].float()
+        return states, maps
+
+    def ground(self, trace: Trace, size: tuple[int, int], choice: Choice | None = None) -> Grounding:
+        """From the marks of an image, of the original ``size`` (H, W), to prompts for the segmenter; by the layers in
+        use if ``choice`` is None."""
+        choice = choice or self.policy.choose(trace.marks)
+        states, maps = self.maps(trace, choice)
         with torch.autocast(states.device.type, enabled=False):
-            evidence = Evidence(states, maps, trace.frame, self.segmenter.mask_frame(size))
+            evidence = Evidence(
+                states,
+                maps,
+                trace.frame,
+                self.segmenter.frame(size),
+                self.segmenter.mask_frame(size),
+                self.config.published,
+            )
             prompts = SegPrompts()
             for channel in self.channels.values():
                 prompts = prompts.merge(channel(evidence))
-        return Grounding(maps, prompts)
+        return Grounding(maps, prompts, choice)
 
     def save_pretrained(self, folder: str | Path, dtype: torch.dtype | None = None) -> None:
         """Write a checkpoint folder of safetensors and JSON; complete or not at all.
@@ -107,7 +138,7 @@ class GroundingModel(nn.Module):
         try:
             configs.write(self.config, made / "config.json")
             self.backbone.save(made / "backbone", dtype)
-            for part in ("segmenter", "channels"):
+            for part in self._parts():
                 safetensors.torch.save_file(_stored(getattr(self, part), dtype), made / f"{part}.safetensors")
             made.chmod(0o755)
             _replace(folder, made)
@@ -136,7 +167,7 @@ class GroundingModel(nn.Module):
             model = cls._assemble(config, network, tokenizer)
         except ValueError as error:
             raise ValueError(f"{folder}: {error}") from error
-        for part in ("segmenter", "channels"):
+        for part in model._parts():
             _load(getattr(model, part), folder / f"{part}.safetensors")
         try:
             learned = model.backbone.encode_chat([("Where?", f"Here {SEG}.")]).labels

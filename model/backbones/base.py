@@ -68,11 +68,11 @@ class ChatOutput:
 
 @dataclass(frozen=True)
 class Prefix:
-    """An image already read: the key-value cache of system text and image, and the image tokens' states."""
+    """An image already read: the key-value cache of system text and image, which of its positions later tokens see, and
+    the image tokens' states."""
 
-    image: np.ndarray
     cache: object
-    length: int
+    seen: torch.Tensor  # (T,) bool
     states: torch.Tensor  # (L, N, D)
     frame: Frame
 
@@ -95,7 +95,7 @@ class Backbone(nn.Module):
         state_size: D, width of the language model's states.
         tower_size: width of the vision tower's patches.
         layers: the candidate layer indices, ascending.
-        mark_ids: token ids of ``<SEG>`` and ``<REJ>``.
+        mark_ids: token ids of ``<SEG>`` and ``<REJ>``; -1 for a mark that the model does not have.
         pad_id: the id that rows are padded with.
         tower: the vision tower.
     """
@@ -115,8 +115,9 @@ class Backbone(nn.Module):
         """``(H, W, 3)`` uint8 RGB -> ``(3, Hb, Wb)`` uint8, resized and padded; for a data worker."""
         raise TypeError(f"{type(self).__name__} does not define prepare")
 
-    def see(self, prepared: torch.Tensor) -> torch.Tensor:
-        """``(B, 3, Hb, Wb)`` uint8 -> the vision tower's patches ``(B, N, tower_size)``, row by row."""
+    def see(self, prepared: torch.Tensor, sizes: list[tuple[int, int]]) -> torch.Tensor:
+        """``(B, 3, Hb, Wb)`` uint8 of images of the original ``sizes`` -> the vision tower's patches
+        ``(B, N, tower_size)``, row by row."""
         raise TypeError(f"{type(self).__name__} does not define see")
 
     def encode_chat(self, turns: Sequence[tuple[str, str | None]]) -> Encoded:

@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 from transformers import (
     CONFIG_MAPPING,
     DynamicCache,
@@ -37,7 +38,13 @@ class Options:
 
     Attributes:
         input_size: side of the tower's square input, pixels.
-        padding: "letterbox" (centred, padded with CLIP's mean colour, as LLaVA-1.5's ``pad``) or "centre_crop" (CLIP).
+        padding: how a picture comes into that square: "letterbox" (centred, padded with the mean colour, as LLaVA-1.5's
+            ``pad``), "corner" (padded below and to the right, by 0 after normalisation, as SAM's), "centre_crop"
+            (CLIP's processor) or "stretch".
+        resample: "bilinear" or "bicubic" (CLIP's processor).
+        mean, std: of the colours, in [0, 1].
+        hide_padding: neither the tower nor the language model attends to patches that show nothing of the picture.
+        seg, rej: how the tokenizer spells the marks; ``rej`` is None for a model that cannot reject.
         feature_layer: which of the tower's hidden states the projector reads.
         vision, text: keys of the transformers configurations, with their ``model_type``. A convolutional tower, whose
             own configuration lacks them, is also given the ``hidden_size``, ``patch_size`` and ``image_size`` of that
@@ -45,7 +52,13 @@ class Options:
     """
 
     input_size: int = 336
-    padding: Literal["letterbox", "centre_crop"] = "letterbox"
+    padding: Literal["letterbox", "corner", "centre_crop", "stretch"] = "letterbox"
+    resample: Literal["bilinear", "bicubic"] = "bilinear"
+    mean: tuple[float, float, float] = CLIP_MEAN
+    std: tuple[float, float, float] = CLIP_STD
+    hide_padding: bool = False
+    seg: str = SEG
+    rej: str | None = REJ
     feature_layer: int = -2
     vision: dict[str, Any] = field(default_factory=dict)
     text: dict[str, Any] = field(default_factory=dict)
@@ -135,8 +148,8 @@ class LlavaBackbone(Backbone):
     """The parts handed in: a stock LLaVA (never a subclass: that would skip its key conversion) and a tokenizer."""
 
     llava: Any  # its own annotations leave the parts of its configuration open
-    clip_mean: torch.Tensor
-    clip_std: torch.Tensor
+    mean: torch.Tensor
+    std: torch.Tensor
 
     def __init__(
         self,
@@ -155,18 +168,23 @@ class LlavaBackbone(Backbone):
         side = options.input_size // vision.patch_size
         self.grid = (side, side)
         self.pad_id, self.eos_id = tokenizer.pad_token_id, tokenizer.eos_token_id
-        self.mark_ids = tuple(cast(list[int], tokenizer.convert_tokens_to_ids([SEG, REJ])))
-        if None in (*self.mark_ids, self.pad_id, self.eos_id) or len(tokenizer) > text.vocab_size:
+        known = tokenizer.get_vocab()
+        spelled = [mark for mark in (options.seg, options.rej) if mark is not None]
+        self.mark_ids = tuple(-1 if mark is None else known.get(mark, -1) for mark in (options.seg, options.rej))
+        lacks = [mark for mark in (*spelled, IMAGE) if mark not in known]
+        most = max((index for word, index in known.items() if word != IMAGE), default=0)
+        if lacks or None in (self.pad_id, self.eos_id) or most >= text.vocab_size:
             raise ValueError(
-                f"the tokenizer must have {SEG}, {REJ}, an end and a padding token among at most {text.vocab_size} "
-                f"tokens, as many as the language model knows; it has {len(tokenizer)}"
+                f"the tokenizer must have {', '.join(spelled)}, {IMAGE}, an end and a padding token among at most "
+                f"{text.vocab_size} tokens, as many as the language model knows; it has {len(tokenizer)}"
+                + (f" and lacks {', '.join(lacks)}" if lacks else "")
             )
         if vision.image_size != options.input_size:
             raise ValueError(f"input_size: {options.input_size} is not the tower's image_size, {vision.image_size}")
         self.image_id = self.llava.config.image_token_id
         self.limit = text.max_position_embeddings
-        self.register_buffer("clip_mean", torch.tensor(CLIP_MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("clip_std", torch.tensor(CLIP_STD).view(3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(options.mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(options.std).view(3, 1, 1), persistent=False)
 
     def train(self, mode: bool = True) -> "LlavaBackbone":
         """A tower that does not learn stays as it is in use: its batch norms, if any, would drift. On CPUs attention is
@@ -181,18 +199,22 @@ class LlavaBackbone(Backbone):
 
     def input_frame(self, size: tuple[int, int]) -> Frame:
         """Original pixels -> the tower's input."""
+        side = self.options.input_size
         if self.options.padding == "centre_crop":
-            return Frame.centre_crop(size, self.options.input_size)
-        return Frame.letterbox(size, self.options.input_size, centred=True)
+            return Frame.centre_crop(size, side)
+        if self.options.padding == "stretch":
+            return Frame.stretch(size, (side, side))
+        return Frame.letterbox(size, side, centred=self.options.padding == "letterbox")
 
     def frame(self, size: tuple[int, int]) -> Frame:
         """Original pixels -> patch grid."""
         return self.input_frame(size).scaled(*self.grid)
 
     def prepare(self, image: np.ndarray) -> torch.Tensor:
-        """``(H, W, 3)`` uint8 RGB -> ``(3, S, S)`` uint8; padding has CLIP's mean colour, 0 after normalisation."""
-        red, green, blue = (round(255 * value) for value in CLIP_MEAN)
-        made = self.input_frame((image.shape[0], image.shape[1])).image(image, (red, green, blue))
+        """``(H, W, 3)`` uint8 RGB -> ``(3, S, S)`` uint8; padding has the mean colour, 0 after normalisation."""
+        red, green, blue = (round(255 * value) for value in self.options.mean)
+        frame = self.input_frame((image.shape[0], image.shape[1]))
+        made = frame.image(image, (red, green, blue), self.options.resample)
         return torch.from_numpy(np.ascontiguousarray(made.transpose(2, 0, 1)))
 
     @property
@@ -200,23 +222,46 @@ class LlavaBackbone(Backbone):
         """The vision tower alone."""
         return cast(nn.Module, self.llava.model.vision_tower)
 
-    def see(self, prepared: torch.Tensor) -> torch.Tensor:
+    def see(self, prepared: torch.Tensor, sizes: list[tuple[int, int]]) -> torch.Tensor:
         """``(B, 3, S, S)`` uint8 -> the tower's patches ``(B, N, tower_size)``, before the projector."""
-        pixels = (prepared.float() / 255 - self.clip_mean) / self.clip_std
+        pixels = (prepared.float() / 255 - self.mean) / self.std
+        if self.options.padding == "corner":  # a mean colour in whole numbers is not quite 0
+            for row, size in zip(pixels, sizes, strict=True):
+                _, _, right, bottom = self.input_frame(size).window
+                row[:, bottom:] = 0
+                row[:, :, right:] = 0
         pixels = pixels.to(self.llava.dtype, memory_format=torch.channels_last)  # convolutions run faster on it
-        every = self.llava.model.vision_tower(pixels, output_hidden_states=True, return_dict=True).hidden_states
+        more = {"attention_mask": self._tower_mask(sizes)} if self.options.hide_padding else {}
+        every = self.tower(pixels, output_hidden_states=True, return_dict=True, **more).hidden_states
         states = every[self.options.feature_layer]
         if states.ndim == 4:  # (B, C, h, w), from convolutions
             return cast(torch.Tensor, states.flatten(2).transpose(1, 2))
         return cast(torch.Tensor, states[:, 1:])  # without the class token
 
-    def _embed(self, ids: torch.Tensor, prepared: torch.Tensor | None) -> torch.Tensor:
-        """Token embeddings, with each image's features in place of its placeholders."""
-        embeds = self.llava.get_input_embeddings()(ids)
+    def _shown(self, sizes: list[tuple[int, int]]) -> torch.Tensor:
+        """``(B, N)`` bool: the patches that are attended to."""
+        shown = torch.ones(len(sizes), *self.grid, dtype=torch.bool)
+        if self.options.hide_padding:
+            for row, size in zip(shown, sizes, strict=True):
+                row[:] = False
+                left, top, right, bottom = self.frame(size).window
+                row[top:bottom, left:right] = True
+        return shown.flatten(1).to(self.llava.device)
+
+    def _tower_mask(self, sizes: list[tuple[int, int]]) -> torch.Tensor:
+        """What is added to the tower's attention scores, ``(B, 1, 1 + N, 1 + N)``: the class token is always seen."""
+        seen = functional.pad(self._shown(sizes), (1, 0), value=True)
+        return additive(seen[:, None, None].expand(-1, 1, seen.shape[1], -1), self.llava.dtype)
+
+    def _embed(self, ids: torch.Tensor, prepared: torch.Tensor | None, sizes: list[tuple[int, int]]) -> torch.Tensor:
+        """Token embeddings, with each image's features in place of its placeholders (whose id may lie beyond the
+        vocabulary)."""
+        place = ids == self.image_id
+        embeds = self.llava.get_input_embeddings()(ids.masked_fill(place, 0))
         if prepared is None:
-            return embeds
-        features = self.llava.model.multi_modal_projector(self.see(prepared)).to(embeds.dtype)
-        return embeds.masked_scatter((ids == self.image_id)[..., None], features)
+            return cast(torch.Tensor, embeds)
+        features = self.llava.model.multi_modal_projector(self.see(prepared, sizes)).to(embeds.dtype)
+        return cast(torch.Tensor, embeds.masked_scatter(place[..., None], features))
 
     # Text
 
@@ -232,6 +277,7 @@ class LlavaBackbone(Backbone):
             messages.append({"role": "user", "content": [{"type": "image"}, *parts] if number == 0 else parts})
             if answer is not None:
                 said = plain(answer, self.tokenizer, keep=(SEG, REJ))
+                said = said.replace(SEG, self.options.seg).replace(REJ, self.options.rej or "")
                 messages.append({"role": "assistant", "content": [{"type": "text", "text": said}]})
         made: Any = self.tokenizer.apply_chat_template(
             messages,
@@ -265,10 +311,10 @@ class LlavaBackbone(Backbone):
         """Read packed conversations; logits only where something is learned."""
         row, column = (batch.labels[:, 1:] != -100).nonzero(as_tuple=True)
         targets = batch.labels[row, column + 1]
-        with self._watch() as seen:
+        with self.watch() as seen:
             states = self.llava.model.language_model(
-                inputs_embeds=self._embed(batch.ids, batch.prepared),
-                attention_mask=self._mask(batch.block),
+                inputs_embeds=self._embed(batch.ids, batch.prepared, batch.sizes),
+                attention_mask=self._mask(batch),
                 position_ids=batch.positions,
                 use_cache=False,
             ).last_hidden_state
@@ -284,17 +330,23 @@ class LlavaBackbone(Backbone):
             traces.append(Trace(marks, states_of_image, self.grid, self.frame(size), rejected, self.layers))
         return ChatOutput(logits, targets, traces)
 
-    def _mask(self, block: torch.Tensor) -> torch.Tensor:
+    def _mask(self, batch: ChatBatch) -> torch.Tensor:
         """The mask of packed conversations, once for all layers."""
+        block = batch.block
+        if self.options.hide_padding:
+            hidden = torch.zeros_like(block, dtype=torch.bool)
+            hidden.masked_scatter_(batch.ids == self.image_id, ~self._shown(batch.sizes))
+            block = block.masked_fill(hidden, -1)
         seen = _mask(block)
-        if self.llava.model.language_model.config._attn_implementation != PRODUCTS:
-            return seen
+        if self.llava.model.language_model.config._attn_implementation == "sdpa":
+            return seen  # the others add a mask to their scores
         kind, dtype = block.device.type, self.llava.dtype
         return additive(seen, torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else dtype)
 
     @contextmanager
-    def _watch(self) -> Iterator[dict[int, torch.Tensor]]:
-        """Collect the candidate layers' states of one forward pass: 0 the embedding, the last after the final norm."""
+    def watch(self) -> Iterator[dict[int, torch.Tensor]]:
+        """Collect the candidate layers' states ``(B, T, D)`` of one forward pass: 0 the embedding, the last after the
+        final norm."""
         seen: dict[int, torch.Tensor] = {}
         model = self.llava.model.language_model
         handles = []
@@ -320,16 +372,30 @@ class LlavaBackbone(Backbone):
     def read(self, image: np.ndarray) -> Prefix:
         """Run system text and image once."""
         encoded = self.encode_chat([("", None)])
-        ids = encoded.ids[None, : encoded.prefix].to(self.llava.device)
-        prepared = self.prepare(image)[None].to(self.llava.device)
+        return self.prefill(encoded.ids[: encoded.prefix], self.prepare(image), (image.shape[0], image.shape[1]))
+
+    def prefill(self, ids: torch.Tensor, prepared: torch.Tensor, size: tuple[int, int]) -> Prefix:
+        """Run the ``(T,)`` int64 ids that end with the placeholders of one ``prepared`` image of the original ``size``
+        (H, W)."""
+        ids = ids[None].to(self.llava.device)
+        placed = ids == self.image_id
+        shown = torch.ones_like(placed).masked_scatter(placed, self._shown([size]))
         cache = DynamicCache(config=self.llava.config.text_config)
-        with self._watch() as seen:
-            self.llava.model.language_model(
-                inputs_embeds=self._embed(ids, prepared), past_key_values=cache, use_cache=True
-            )
-        where = (ids[0] == self.image_id).nonzero()[:, 0]
-        states = torch.stack([seen[layer][0, where] for layer in self.layers])
-        return Prefix(image, cache, encoded.prefix, states, self.frame((image.shape[0], image.shape[1])))
+        with self.watch() as seen:
+            self._step(self._embed(ids, prepared[None].to(ids.device), [size]), shown, cache)
+        states = torch.stack([seen[layer][placed] for layer in self.layers])
+        return Prefix(cache, shown[0], states, self.frame(size))
+
+    def _step(self, embeds: torch.Tensor, shown: torch.Tensor, cache: DynamicCache) -> torch.Tensor:
+        """The states after the next tokens of one conversation; ``shown`` (1, T) bool tells which of all T are seen."""
+        states = self.llava.model.language_model(
+            inputs_embeds=embeds,
+            attention_mask=shown if self.options.hide_padding else None,
+            position_ids=torch.arange(shown.shape[1] - embeds.shape[1], shown.shape[1], device=embeds.device)[None],
+            past_key_values=cache,
+            use_cache=True,
+        ).last_hidden_state
+        return cast(torch.Tensor, states)
 
     def generate(
         self,
@@ -339,17 +405,26 @@ class LlavaBackbone(Backbone):
         on_text: Callable[[str], bool] | None = None,
     ) -> Generated:
         """Greedy answer to the last question; the prefix's cache is left as it was."""
-        encoded = self.encode_chat(turns)
-        step = encoded.ids[None, prefix.length :].to(self.llava.device)
+        return self.complete(prefix, self.encode_chat(turns).ids[len(prefix.seen) :], max_new_tokens, on_text)
+
+    def complete(
+        self,
+        prefix: Prefix,
+        asked: torch.Tensor,
+        max_new_tokens: int = 128,
+        on_text: Callable[[str], bool] | None = None,
+    ) -> Generated:
+        """Greedy answer to the ``(T,)`` int64 ids that follow a prefix."""
+        step = asked[None].to(self.llava.device)
         cache = _copy(prefix.cache, self.llava.config.text_config)
+        shown = prefix.seen[None]
         ids: list[int] = []
         marks: list[torch.Tensor] = []
         stop = "length"
-        for _ in range(min(max_new_tokens, self.limit - len(encoded.ids))):
-            with self._watch() as seen:
-                states = self.llava.model.language_model(
-                    inputs_embeds=self._embed(step, None), past_key_values=cache, use_cache=True
-                ).last_hidden_state
+        for _ in range(min(max_new_tokens, self.limit - len(prefix.seen) - len(asked))):
+            shown = functional.pad(shown, (0, step.shape[1]), value=True)
+            with self.watch() as seen:
+                states = self._step(self._embed(step, None, []), shown, cache)
             token = int(self.llava.lm_head(states[:, -1]).argmax(dim=-1))
             if token == self.eos_id:
                 stop = "end"
@@ -368,7 +443,8 @@ class LlavaBackbone(Backbone):
         return Generated(torch.tensor(ids, dtype=torch.int64), self._text(ids), trace, stop)
 
     def _text(self, ids: list[int]) -> str:
-        return spaced(str(self.tokenizer.decode(ids, skip_special_tokens=True)).strip())
+        text = str(self.tokenizer.decode(ids, skip_special_tokens=True)).replace(self.options.seg, SEG)
+        return spaced((text.replace(self.options.rej, REJ) if self.options.rej else text).strip())
 
     def save(self, folder: Path, dtype: torch.dtype | None = None) -> None:
         """Write the stock LLaVA by its own class, with its tokenizer; ``dtype`` is for parameters alone."""
@@ -394,8 +470,9 @@ def _mask(block: torch.Tensor) -> torch.Tensor:
     causal = torch.ones(length, length, dtype=torch.bool, device=block.device).tril()
     key, query = block[:, None, :], block[:, :, None]
     seen = causal & (key >= 0) & ((key == 0) | (key == query))
-    # A padded row must see something, or its softmax is NaN.
-    return (seen | torch.eye(length, dtype=torch.bool, device=block.device))[:, None]
+    # A row that sees nothing must see itself, or its softmax is NaN.
+    own = torch.eye(length, dtype=torch.bool, device=block.device) & ~seen.any(dim=2, keepdim=True)
+    return (seen | own)[:, None]
 
 
 def _copy(cache: Any, config: Any) -> DynamicCache:

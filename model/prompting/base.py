@@ -79,16 +79,20 @@ class Evidence:
     """What the channels work from, for S marks of one image.
 
     Attributes:
-        states: ``(S, D)`` float, the state of each mark at the layer that speaks.
+        states: ``(S, D)`` float, the state of each mark that an embedding is made of.
         maps: ``(S, h, w)`` float in [0, 1], its min-max similarity to the image tokens (0 outside the valid region).
         frame: original pixels -> patch grid.
+        input_frame: original pixels -> the segmenter's input.
         mask_frame: original pixels -> the segmenter's mask-prompt frame.
+        published: the system whose published mappings are to be kept (see model/published.py), or None.
     """
 
     states: torch.Tensor
     maps: torch.Tensor
     frame: Frame
+    input_frame: Frame
     mask_frame: Frame
+    published: str | None = None
 
 
 class ChannelBase(nn.Module):

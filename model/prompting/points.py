@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from data.geometry import Frame
 from model.prompting.base import ChannelBase, Evidence, SegPrompts
+from model.similarity import minmax
 
 RADIUS = 3  # of the window around a point, pixels; equals the full grid within 5e-7 px (design, section 4)
 
@@ -44,7 +45,7 @@ class Channel(ChannelBase):
             height, width = (side // factor * factor for side in maps.shape[-2:])
             cut = Frame(frame.source, (height, width), frame.scale, frame.offset)
             coarse_frame, valid = cut.scaled(height // factor, width // factor), share > 0
-            coarse = _minmax(coarse, valid)
+            coarse = minmax(coarse, valid)
         index, labels = select(coarse, valid, self.options)
         width = coarse.shape[-1]
         cells = torch.stack([index % width, index // width], dim=-1).float()
@@ -105,9 +106,3 @@ def _read(maps: torch.Tensor, frame: Frame, pixels: torch.Tensor) -> torch.Tenso
     cells = frame.points(pixels) - pixels.new_tensor([left, top])
     grid = (cells + 0.5) / pixels.new_tensor([right - left, bottom - top]) * 2 - 1
     return functional.grid_sample(shown, grid, mode="bilinear", padding_mode="border", align_corners=False)[:, 0]
-
-
-def _minmax(maps: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-    low = maps.masked_fill(~valid, float("inf")).flatten(1).amin(dim=1)[:, None, None]
-    high = maps.masked_fill(~valid, float("-inf")).flatten(1).amax(dim=1)[:, None, None]
-    return (maps - low) / (high - low + 1e-6) * valid

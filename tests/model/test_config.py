@@ -8,7 +8,7 @@ from model.config import ModelConfig
 
 
 def test_presets_are_found_and_read():
-    assert {"tiny", "llava-1.5-7b"} <= set(config.presets())
+    assert {"tiny", "pinpoint", "lisa", "gsva", "read", "uground"} <= set(config.presets())
     for name in config.presets():
         assert config.preset(name).backbone.family == "llava"
 
@@ -18,7 +18,7 @@ def test_an_unknown_preset_suggests_the_near_one():
         config.preset("tini")
 
 
-@pytest.mark.parametrize("layer", ["last", 3])
+@pytest.mark.parametrize("layer", [{}, {"policy": "fixed", "index": 3}])
 def test_what_is_written_is_read_and_the_channels_keep_their_order(tmp_path, layer):
     values = {"backbone": {"family": "llava"}, "segmenter": {"family": "sam"}, "layer": layer}
     made = build(ModelConfig, {**values, "channels": {"points": {"keep": 3}, "embedding": {}}}, "here")
@@ -26,7 +26,7 @@ def test_what_is_written_is_read_and_the_channels_keep_their_order(tmp_path, lay
     again = config.read(tmp_path / "config.json")
     assert again == made
     assert list(again.channels) == ["points", "embedding"]
-    assert type(again.layer) is type(layer)
+    assert again.layer.index == layer.get("index")
 
 
 @pytest.mark.parametrize(

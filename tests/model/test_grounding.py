@@ -57,11 +57,11 @@ def test_only_the_marks_kept_are_grounded(model):
 
 
 def test_a_layer_by_its_index_is_the_one_that_is_kept():
-    made = tiny.model(layer=1)
+    made = tiny.model(layer={"policy": "fixed", "index": 1})
     assert made.backbone.layers == (1,)
     assert made.ground(trace(made), SIZE).maps.shape == (3, 8, 8)
-    with pytest.raises(ValueError, match="layer: 7"):
-        tiny.model(layer=7)
+    with pytest.raises(ValueError, match="index: 7"):
+        tiny.model(layer={"policy": "fixed", "index": 7})
 
 
 def test_a_channel_and_an_option_that_are_unknown_are_named():
@@ -167,7 +167,7 @@ def test_a_folder_that_is_none_is_named(tmp_path):
 
 def test_full_size_has_the_released_names_and_counts():
     """LLaVA-1.5-7B and SAM ViT-H as released, on the meta device; channels by hand."""
-    made = GroundingModel.build(config.preset("llava-1.5-7b"), tiny.tokenizer(), device="meta")
+    made = GroundingModel.build(config.preset("pinpoint"), tiny.tokenizer(), device="meta")
     count = {
         part: sum(p.numel() for p in getattr(made, part).parameters()) for part in ("backbone", "segmenter", "channels")
     }

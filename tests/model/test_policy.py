@@ -1,30 +1,23 @@
 import pytest
-import torch
 
-from data.geometry import Frame
-from model.policy import LayerPolicy
-from model.tracing import Trace
+from model.policy import Options
 
 
-def trace(*layers):
-    count = len(layers)
-    frame = Frame.identity((2, 2))
-    return Trace(torch.zeros(1, count, 4), torch.zeros(count, 4, 4), (2, 2), frame, torch.zeros(1).bool(), layers)
+def test_only_a_learned_policy_keeps_every_layer():
+    assert Options().candidates(33) == (32,)
+    assert Options("fixed", 7).candidates(33) == (7,)
+    assert Options("fixed", 7, layer_for="map").candidates(33) == (7, 32)
+    assert Options("sampled").candidates(4) == (0, 1, 2, 3)
 
 
-def test_the_last_layer_is_the_last_state():
-    assert LayerPolicy().candidates(33) == (32,)
-    assert LayerPolicy().choose(trace(32)) == 0
-    assert LayerPolicy().choose(trace(3, 7, 32)) == 2
+@pytest.mark.parametrize("index", [33, -1])
+def test_a_layer_that_is_not_there_is_refused(index):
+    with pytest.raises(ValueError, match="none from 0 to 32"):
+        Options("fixed", index).candidates(33)
 
 
-def test_a_layer_by_its_index_is_found_among_those_kept():
-    assert LayerPolicy(7).candidates(33) == (7,)
-    assert LayerPolicy(7).choose(trace(3, 7, 32)) == 1
-    assert LayerPolicy(0).candidates(1) == (0,)
-
-
-@pytest.mark.parametrize("layer", [33, -1, "first", "7"])
-def test_a_layer_that_is_not_there_is_refused(layer):
-    with pytest.raises(ValueError, match="neither 'last' nor an index from 0 to 32"):
-        LayerPolicy(layer).candidates(33)
+def test_an_index_belongs_to_the_fixed_policy():
+    with pytest.raises(ValueError, match="fixed"):
+        Options("fixed").candidates(33)
+    with pytest.raises(ValueError, match="fixed"):
+        Options("last", 3).candidates(33)

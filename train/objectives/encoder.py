@@ -167,9 +167,9 @@ class Objective(nn.Module):
 
     def _see(self, batch: Patches) -> torch.Tensor:
         """The encoder's patches ``(B, N, width)``."""
-        if self.options.part == "tower":
-            return self.model.backbone.see(batch.prepared)
         sizes = [(height, width) for height, width in batch.sizes.tolist()]
+        if self.options.part == "tower":
+            return self.model.backbone.see(batch.prepared, sizes)
         encoded = self.model.segmenter.encode(batch.prepared, sizes)
         return torch.cat([features.tensor for features in encoded]).flatten(2).transpose(1, 2)
 

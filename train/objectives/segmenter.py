@@ -133,6 +133,7 @@ class Objective(nn.Module):
             states=coverage.new_zeros(len(target), self.model.backbone.state_size),
             maps=disturbed,
             frame=frame,
+            input_frame=self.model.segmenter.frame(size),
             mask_frame=self.model.segmenter.mask_frame(size),
         )
         names = [name for name in MAP_CHANNELS if name in self.model.channels]

@@ -47,7 +47,7 @@ def batch(backbone: LlavaBackbone, images: list[np.ndarray], talks: list[list]) 
 
 def stock(backbone: LlavaBackbone, ids: torch.Tensor, image: np.ndarray):
     """The stock network on one row of ids, nothing of ours but the picture's preparation."""
-    pixels = (backbone.prepare(image)[None] / 255 - backbone.clip_mean) / backbone.clip_std
+    pixels = (backbone.prepare(image)[None] / 255 - backbone.mean) / backbone.std
     return backbone.llava(input_ids=ids[None], pixel_values=pixels, output_hidden_states=True)
 
 
@@ -101,9 +101,9 @@ def test_gradients_reach_every_part_and_padding_gives_no_nan(backbone):
 
 def test_seen_patches_are_what_the_projector_of_the_stock_network_reads(backbone):
     prepared = torch.stack([backbone.prepare(picture(2)), backbone.prepare(picture(3, (90, 30)))])
-    pixels = (prepared / 255 - backbone.clip_mean) / backbone.clip_std
+    pixels = (prepared / 255 - backbone.mean) / backbone.std
     with torch.no_grad():
-        mine = backbone.llava.model.multi_modal_projector(backbone.see(prepared))
+        mine = backbone.llava.model.multi_modal_projector(backbone.see(prepared, [SIZE] * len(prepared)))
         theirs = backbone.llava.get_image_features(pixel_values=pixels).pooler_output
     same(mine, torch.stack(list(theirs)))
 
@@ -227,7 +227,7 @@ def test_a_convolutional_tower_gives_its_patches_row_by_row(convolutional):
     plain = np.full((64, 64, 3), 122, dtype=np.uint8)
     spot = plain.copy()
     spot[8:16, 40:48] = 255  # row 1, column 5
-    seen = convolutional.see(torch.stack([convolutional.prepare(image) for image in (plain, spot)]))
+    seen = convolutional.see(torch.stack([convolutional.prepare(image) for image in (plain, spot)]), [(64, 64)] * 2)
     assert seen.shape == (2, 64, 32)
     change = (seen[1] - seen[0]).abs().sum(dim=-1).view(8, 8)
     change = change / change.sum()
@@ -242,10 +242,10 @@ def test_a_tower_that_does_not_learn_keeps_its_batch_norms(convolutional):
     prepared = torch.stack([convolutional.prepare(picture(seed)) for seed in (1, 2)])
     before = means().clone()
     convolutional.tower.requires_grad_(False)
-    convolutional.train().see(prepared)
+    convolutional.train().see(prepared, [(64, 64)] * len(prepared))
     assert torch.equal(means(), before)
     convolutional.tower.requires_grad_(True)
-    convolutional.train().see(prepared)
+    convolutional.train().see(prepared, [(64, 64)] * len(prepared))
     assert not torch.equal(means(), before)
 
 

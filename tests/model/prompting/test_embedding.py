@@ -10,9 +10,9 @@ def test_the_state_passes_two_layers():
     first, second = channel.project[0], channel.project[2]
     states = torch.randn(4, 3)
     frame = Frame.identity((2, 2))
-    made = channel(Evidence(states, torch.zeros(4, 2, 2), frame, frame))
+    made = channel(Evidence(states, torch.zeros(4, 2, 2), frame, frame, frame))
     hidden = (states @ first.weight.T + first.bias).clamp(min=0)
     assert made.embeddings.shape == (4, 1, 2)
     assert torch.allclose(made.embeddings[:, 0], hidden @ second.weight.T + second.bias, atol=1e-6)
     assert made.points is None and made.mask is None
-    assert channel(Evidence(states[:0], torch.zeros(0, 2, 2), frame, frame)).embeddings.shape == (0, 1, 2)
+    assert channel(Evidence(states[:0], torch.zeros(0, 2, 2), frame, frame, frame)).embeddings.shape == (0, 1, 2)

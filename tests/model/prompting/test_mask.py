@@ -12,7 +12,7 @@ def test_the_map_s_peak_falls_on_the_same_place_of_the_picture(size):
     mask_frame = Frame.letterbox(size, 256).scaled(64, 64)
     maps = torch.zeros(2, 16, 16)
     maps[0, 5, 9] = maps[1, 12, 3] = 1
-    made = Channel(Options(), 8, 4)(Evidence(torch.zeros(2, 8), maps, frame, mask_frame))
+    made = Channel(Options(), 8, 4)(Evidence(torch.zeros(2, 8), maps, frame, mask_frame, mask_frame))
     assert made.mask.shape == (2, 1, 64, 64)
     assert made.mask.min() >= 0 and made.mask.max() <= 1
     assert not made.mask[:, 0, ~mask_frame.valid_mask()].any()
@@ -26,6 +26,8 @@ def test_the_map_s_peak_falls_on_the_same_place_of_the_picture(size):
 def test_the_map_learns_through_the_mask():
     frame = Frame.letterbox((40, 60), 64).scaled(8, 8)
     maps = torch.rand(1, 8, 8, requires_grad=True)
-    Channel(Options(), 8, 4)(Evidence(torch.zeros(1, 8), maps, frame, frame.scaled(16, 16))).mask.sum().backward()
+    Channel(Options(), 8, 4)(
+        Evidence(torch.zeros(1, 8), maps, frame, frame, frame.scaled(16, 16))
+    ).mask.sum().backward()
     assert maps.grad is not None
     assert (maps.grad[0, frame.valid_mask()] != 0).all()

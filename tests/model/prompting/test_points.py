@@ -98,7 +98,7 @@ def test_a_bright_patch_comes_back_as_a_point_inside_it(ratio, kind, factor):
         maps = frame.map_to(mask)
         maps = maps / maps.max()
         channel = Channel(Options(factor=factor), 8, 4)
-        made = channel(Evidence(torch.zeros(1, 8), maps, frame, frame))
+        made = channel(Evidence(torch.zeros(1, 8), maps, frame, frame, frame))
         assert made.points.shape == (1, 30, 2) and made.labels.shape == (1, 30)
         assert made.labels[0, 0] == 1
         inside = [bool(mask[0, round(y), round(x)]) for x, y in made.points[0].tolist()]
@@ -112,7 +112,7 @@ def test_a_bright_patch_comes_back_as_a_point_inside_it(ratio, kind, factor):
 def test_points_pass_gradients_to_the_map():
     frame = Frame.stretch((40, 60), (8, 8))
     maps = torch.rand(2, 8, 8, requires_grad=True)
-    made = Channel(Options(factor=2, keep=5), 8, 4)(Evidence(torch.zeros(2, 8), maps, frame, frame))
+    made = Channel(Options(factor=2, keep=5), 8, 4)(Evidence(torch.zeros(2, 8), maps, frame, frame, frame))
     made.points.sum().backward()
     assert maps.grad is not None
     assert maps.grad.isfinite().all() and (maps.grad.flatten(1).abs().sum(dim=1) > 0).all()
@@ -120,5 +120,5 @@ def test_points_pass_gradients_to_the_map():
 
 def test_no_marks_give_no_points():
     frame = Frame.letterbox((40, 60), 64).scaled(8, 8)
-    made = Channel(Options(), 8, 4)(Evidence(torch.zeros(0, 8), torch.zeros(0, 8, 8), frame, frame))
+    made = Channel(Options(), 8, 4)(Evidence(torch.zeros(0, 8), torch.zeros(0, 8, 8), frame, frame, frame))
     assert made.points.shape == (0, 30, 2) and made.labels.shape == (0, 30)
