@@ -1,6 +1,6 @@
-"""A folder of published outputs: one folder a system, with ``config.json`` (sizes), ``weights_spec.json`` (weights by
-formula), and a safetensors file for each case: inputs ``in.*``, outputs ``out.*``, gradients ``grad.*``, the rest in its
-metadata. Pictures are formulas, too.
+"""A folder of published outputs: one folder a system, with ``config.json`` (sizes), ``weights_spec.json`` (weights by a
+formula), and a safetensors file for each case: inputs ``in.*``, outputs ``out.*``, gradients ``grad.*``, the rest in
+its metadata. Pictures are formulas, too.
 """
 
 import json
