@@ -1,5 +1,6 @@
 """The conversion itself, from what a person named to a folder in its place."""
 
+import errno
 import json
 import shutil
 import tempfile
@@ -63,6 +64,18 @@ class Report:
     bytes: int
     checked: bool
 
+    def text(self) -> str:
+        """A few lines for people: how much was used, and what was not, by reason."""
+        reasons: dict[str, list[str]] = {}
+        for unused in self.unused:
+            reasons.setdefault(unused.reason, []).append(unused.name)
+        compared = ", read again and compared" if self.checked else ""
+        lines = [f"{self.used} weights of a {self.system} release, {self.bytes / 1e9:.1f} GB{compared}"]
+        for reason, names in reasons.items():
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            lines.append(f"  not used: {names[0]}{more} ({reason})")
+        return "\n".join(lines)
+
 
 @dataclass(frozen=True)
 class Made:
@@ -94,8 +107,9 @@ def run(traits: Traits, sources: Sources, target: Path, check: bool) -> Report:
             compare(folder, made.config, made.tokenizer, made.moves, reader)
         folder.chmod(0o755)
         folder.rename(target)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror or str(error), str(target)) from error
+    except OSError as error:  # a person knows the folder that they named, not the one it is made in
+        named = error.filename if error.filename and not str(error.filename).startswith(str(folder)) else target
+        raise OSError(error.errno, error.strerror or str(error), str(named)) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Report(traits.name, len(used), (*found.unused, *ignored), made.config, size, check)
@@ -155,7 +169,7 @@ def _clip(sources: Sources, needed: bool) -> Path | None:
         return sources.clip
     config = _config(sources)[0]
     name = str(config.get("mm_vision_tower") or config.get("vision_tower") or "")
-    tail = Path(name).name
+    tail = Path(name).name.strip(".")
     inside = sources.release if sources.release.is_dir() else sources.release.parent
     for folder in (inside / tail, inside.parent / tail):
         if tail and folder.is_dir():
@@ -185,13 +199,16 @@ def _config(sources: Sources) -> tuple[dict[str, Any], Path]:
 def _prepare(traits: Traits, sources: Sources, found: Found) -> Made:
     """Check everything that can be checked before anything is written."""
     released, folder = _config(sources)
+    rows = found.shapes.get(Place("backbone", "model.language_model.embed_tokens.weight"), (0,))[0]
+    if folder == sources.release and released.get("vocab_size", rows) != rows:
+        raise ValueError(f"{folder / 'config.json'} promises {released['vocab_size']} tokens, the embedding has {rows}")
     surrounded = bool(released.get("mm_use_im_start_end", True))
     config = _model_config(traits, sources, released, folder, found)
     options = config.backbone.options
-    words = tokenizer(_tokenizer_folder(sources), traits, options["text"].get("vocab_size", 0), surrounded)
+    words = tokenizer(_tokenizer_folder(sources), traits, rows, surrounded)
     words.chat_template = template(traits.template, surrounded)
     words.model_max_length = options["text"]["max_position_embeddings"]
-    network = GroundingModel.build(config, words, device="meta")
+    network = _build(config, words, sources.release)
     expected = {
         Place(part, name): tuple(value.shape)
         for part in ("backbone", *PARTS)
@@ -202,6 +219,21 @@ def _prepare(traits: Traits, sources: Sources, found: Found) -> Made:
     assert network.backbone.mark_ids[0] in learned.tolist(), "the template tells which words are an answer"
     first = found.keys[Place("backbone", "model.multi_modal_projector.linear_1.weight")]
     return Made(config, words, network, moves, linear(first))
+
+
+def _build(config: ModelConfig, words: PreTrainedTokenizerBase, where: Path) -> GroundingModel:
+    """The network's shapes, without memory.
+
+    Raises:
+        ValueError: its sizes do not fit together.
+    """
+    try:
+        return GroundingModel.build(config, words, device="meta")
+    except ValueError:
+        raise
+    except Exception as error:  # the libraries check sizes in their own ways
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{where}: its configuration describes no network ({reason[:200]})") from error
 
 
 def _tokenizer_folder(sources: Sources) -> Path:
@@ -246,6 +278,16 @@ def _model_config(
     )
 
 
+def _save_tokenizer(words: PreTrainedTokenizerBase, folder: Path) -> None:
+    """The library's own writer raises bare exceptions where a disk is full."""
+    try:
+        words.save_pretrained(folder)
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(errno.EIO, f"the tokenizer could not be written ({error})", str(folder)) from error
+
+
 def _listed(options: dict[str, Any]) -> dict[str, Any]:
     """As they come back from JSON, which has no tuples."""
     return cast(dict[str, Any], json.loads(json.dumps(options)))
@@ -262,7 +304,7 @@ def _write(made: Made, folder: Path, reader: Reader) -> None:
     configs.write(made.config, folder / "config.json")
     backbone = folder / "backbone"
     backbone.mkdir()
-    made.tokenizer.save_pretrained(backbone)
+    _save_tokenizer(made.tokenizer, backbone)
     mine = [move for move in made.moves if move.place.part == "backbone"]
     network: Any = _module(made.network, "backbone")
     stock = network.config

@@ -8,6 +8,7 @@ when it is asked for.
 import json
 import pickle
 import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,8 @@ class Reader:
 
     def _weights(self, file: Path) -> "_Weights":
         if file not in self._open:
+            if not _mapped(file):
+                self._open = {other: weights for other, weights in self._open.items() if weights.mapped}
             while len(self._open) >= OPEN:
                 del self._open[next(iter(self._open))]
             self._open[file] = _Safetensors(file) if file.suffix == ".safetensors" else _Pickled(file)
@@ -116,6 +119,7 @@ class _Safetensors(_Weights):
 
 class _Pickled(_Weights):
     def __init__(self, file: Path) -> None:
+        self.mapped = _mapped(file)
         values = self._load(file)
         if not isinstance(values, Mapping) or not values:
             raise ValueError(f"{file} holds no named tensors: it is no part of a checkpoint")
@@ -127,13 +131,7 @@ class _Pickled(_Weights):
 
     def _load(self, file: Path) -> Any:
         try:
-            try:
-                return torch.load(file, map_location="cpu", mmap=True, weights_only=True)
-            except RuntimeError as error:
-                if "mmap can only be used" not in str(error):
-                    raise
-            self.mapped = False  # the format before torch 1.6, which can only be read whole
-            return torch.load(file, map_location="cpu", weights_only=True)
+            return torch.load(file, map_location="cpu", mmap=self.mapped, weights_only=True)
         except pickle.UnpicklingError as error:
             found = re.search(r"[Uu]nsupported (?:global|operand|class|type)\S*:? *(?:GLOBAL )?([\w.]+)?", str(error))
             if found is None:
@@ -190,6 +188,11 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ValueError(f"{path} holds no JSON object: fetch it again")
     return values
+
+
+def _mapped(file: Path) -> bool:
+    """Whether a file can be read in parts; what torch wrote before 1.6 is no zip archive and cannot."""
+    return file.suffix == ".safetensors" or zipfile.is_zipfile(file)
 
 
 def _damaged(file: Path, error: Exception) -> ValueError:

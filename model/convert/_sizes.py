@@ -46,8 +46,14 @@ def text(config: Mapping[str, Any], where: str, shapes: Shapes) -> dict[str, Any
         if config.get(key):
             raise ValueError(f"{where} sets {key}, which none of the released systems do: it cannot be converted")
     made["tie_word_embeddings"] = False
-    rows = shapes.get(Place("backbone", "model.language_model.embed_tokens.weight"))
-    return made if rows is None else {**made, "vocab_size": rows[0]}
+    embedding = shapes.get(Place("backbone", "model.language_model.embed_tokens.weight"), ())
+    depth = _depth(shapes, "model.language_model.layers.")
+    if embedding[1:] != (made["hidden_size"],) or depth != made["num_hidden_layers"]:
+        raise ValueError(
+            f"{where} promises {made['num_hidden_layers']} layers of width {made['hidden_size']}, and the weights are "
+            f"{depth} with an embedding of shape {list(embedding)}: they are not of one model"
+        )
+    return {**made, "vocab_size": embedding[0]}
 
 
 def vision(config: Mapping[str, Any] | None, shapes: Shapes) -> dict[str, Any]:
@@ -58,10 +64,16 @@ def vision(config: Mapping[str, Any] | None, shapes: Shapes) -> dict[str, Any]:
     """
     if config is not None:
         held = config.get("vision_config", config)
+        held = held if isinstance(held, Mapping) else {}
         lacks = [key for key in VISION if not isinstance(held.get(key), int)]
         if lacks:
             raise ValueError(f"CLIP's config.json gives no {', '.join(lacks)}: fetch it again")
         made = {key: held[key] for key in VISION}
+        depth = _depth(shapes, "model.vision_tower.encoder.layers.")
+        if depth != made["num_hidden_layers"]:
+            raise ValueError(
+                f"CLIP's config.json promises {made['num_hidden_layers']} layers, the weights have {depth}"
+            )
         more = {key: held[key] for key in ("hidden_act", "layer_norm_eps", "projection_dim") if key in held}
         return {"model_type": "clip_vision_model", **made, **more}
     patches = shapes.get(Place("backbone", "model.vision_tower.embeddings.patch_embedding.weight"))

@@ -103,7 +103,12 @@ def _slow(folder: Path, traits: Traits) -> Tokenizer:
         if not token["special"] or token["content"] in SURROUND:
             token.update(lstrip=traits.swallows, rstrip=traits.swallows, normalized=False)
             token["special"] = token["content"] in SURROUND
-    return Tokenizer.from_str(json.dumps(values))
+    made = Tokenizer.from_str(json.dumps(values))
+    listed = read_json(folder / "added_tokens.json") if (folder / "added_tokens.json").is_file() else {}
+    moved = [token for token, index in listed.items() if made.token_to_id(token) != index]
+    if moved:
+        raise ValueError(f"{folder / 'added_tokens.json'}: the ids of {', '.join(moved[:5])} do not follow the others'")
+    return made
 
 
 def _added(token: str, swallows: bool) -> AddedToken:

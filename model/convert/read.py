@@ -5,10 +5,10 @@ from typing import Any, Literal
 
 from model.convert._system import Template, Traits
 
-RELEASES: dict[str, dict[str, Any]] = {
-    "30": {"factor": 2, "positive": 0.8, "negative": 0.2, "keep": 30},
-    "60": {"factor": 1, "positive": 0.6, "negative": 0.2, "keep": 60},
-    "15": {"factor": 2, "positive": 0.8, "negative": 0.2, "keep": 15},
+RELEASES: dict[int, dict[str, Any]] = {
+    30: {"factor": 2, "positive": 0.8, "negative": 0.2, "keep": 30},
+    60: {"factor": 1, "positive": 0.6, "negative": 0.2, "keep": 60},
+    15: {"factor": 2, "positive": 0.8, "negative": 0.2, "keep": 15},
 }
 
 
@@ -23,7 +23,7 @@ class Settings:
     """
 
     template: Template = "llava_v1"
-    release: Literal["30", "60", "15"] = "30"
+    release: Literal[30, 60, 15] = 30
     factor: int | None = None
     positive: float | None = None
     keep: int | None = None

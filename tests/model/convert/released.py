@@ -114,13 +114,13 @@ def uground(rows: int) -> dict[str, torch.Tensor]:
     return {**made, "model.decoder_modules_initialized": torch.tensor(True)}
 
 
-def config(folder: Path, **more: object) -> None:
+def config(folder: Path, rows: int, **more: object) -> None:
     """A LLaVA's ``config.json`` of 2023."""
     held = {
         "architectures": ["LISAForCausalLM"], "model_type": "llava", "hidden_size": D, "intermediate_size": INNER,
         "num_hidden_layers": LAYERS, "num_attention_heads": 2, "num_key_value_heads": 2, "rms_norm_eps": 1e-6,
         "max_position_embeddings": 1024, "mm_use_im_start_end": True, "mm_vision_select_layer": -2,
-        "mm_vision_select_feature": "patch", "mm_vision_tower": "openai/clip-tiny", "vocab_size": 1,
+        "mm_vision_select_feature": "patch", "mm_vision_tower": "openai/clip-tiny", "vocab_size": rows,
         "tie_word_embeddings": False, "transformers_version": "4.31.0",
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps({**held, **more}))
