@@ -43,6 +43,7 @@ def parser() -> Parser:
     _world(commands)
     _eval(commands)
     commands.add_parser("train", help="train a stage of a recipe", add_help=False)  # its own words: train/launch.py
+    _convert(commands)
     _app(commands)
     return made
 
@@ -86,6 +87,22 @@ def _eval(commands: Any) -> None:
     _json(evaluate)
     evaluate.add_argument("--out", type=Path, metavar="DIR", help="write results.json and questions.jsonl here")
     _checkpoint(evaluate)
+
+
+def _convert(commands: Any) -> None:
+    convert = _command(commands, "convert", "turn a released checkpoint into one of ours")
+    convert.add_argument(
+        "--from", dest="system", choices=["lisa", "gsva", "read", "uground"], required=True, help="who released it"
+    )
+    convert.add_argument("source", type=Path, metavar="SRC", help="its folder, or GSVA's single file")
+    convert.add_argument("target", type=Path, metavar="DST", help="the folder to make; nothing is replaced")
+    convert.add_argument("--clip", type=Path, metavar="DIR", help="CLIP's folder, if it is not inside or beside SRC")
+    convert.add_argument("--sam", type=Path, metavar="FILE", help="SAM's weights, if they are not inside SRC")
+    convert.add_argument("--base", type=Path, metavar="DIR", help="the model it was trained from (GSVA)")
+    convert.add_argument(
+        "--settings", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="see docs/convert.md"
+    )
+    convert.add_argument("--check", action="store_true", help="read the result again and compare every number")
 
 
 def _app(commands: Any) -> None:

@@ -1,4 +1,4 @@
-"""The command line: ``pinpoint ask``, ``world``, ``eval``, ``train`` and ``app``.
+"""The command line: ``pinpoint ask``, ``world``, ``eval``, ``train``, ``convert`` and ``app``.
 
 What a person can get wrong ends in one plain line on standard error and exit code 2, never in a traceback. Heavy
 packages are imported by the command that needs them, so that ``--help`` and a wrong word answer at once.
@@ -24,7 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = _train(words[1:])
         else:
             args = parse(words)
-            code = {"ask": _ask, "world": _world, "eval": _eval, "app": _app}[args.command](args)
+            commands = {"ask": _ask, "world": _world, "eval": _eval, "convert": _convert, "app": _app}
+            code = commands[args.command](args)
         sys.stdout.flush()  # here, where a closed pipe is still ours to handle
         return code
     except BrokenPipeError:  # the reader of our output went away: `pinpoint ... | head`
@@ -112,6 +113,45 @@ def _train(words: list[str]) -> int:
     # Read once with our own parser, for its one-line errors; launch reads the same words again.
     Parser(prog=known.prog, description=known.description, parents=[known], add_help=False).parse_args(words)
     return launch.main(words)
+
+
+def _convert(args: argparse.Namespace) -> int:
+    import signal
+
+    import yaml
+
+    settings = {}
+    for word in args.settings:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise ValueError(f"--settings: {word!r} is not key=value; give SRC and DST before it")
+        try:
+            settings[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ValueError(f"--settings: the value of {key!r} cannot be read: {value!r}") from error
+    if not args.source.exists():
+        raise ValueError(f"no checkpoint at {args.source}: name a folder, or a file of weights")
+    from model.convert import convert
+
+    def leave(*_: object) -> None:
+        raise KeyboardInterrupt  # so that what is half made is removed
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        report = convert(
+            args.system,
+            args.source,
+            args.target,
+            base=args.base,
+            clip=args.clip,
+            sam=args.sam,
+            settings=settings,
+            check=args.check,
+        )
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    print(f"wrote {args.target}: {report.text()}")
+    return 0
 
 
 def _app(args: argparse.Namespace) -> int:
