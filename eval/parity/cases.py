@@ -14,6 +14,8 @@ import numpy as np
 import safetensors
 import torch
 
+INPUTS = ("in.input_ids", "in.orig_sizes", "in.tags")
+FORCED = ("in.labels", "in.attention_masks", "in.offset")
 SYSTEMS = {"LISA": "lisa", "GSVA": "gsva", "READ": "read", "UGround": "uground"}
 
 
@@ -29,6 +31,11 @@ class Case:
     def sizes(self) -> list[tuple[int, int]]:
         """(H, W) of each picture."""
         return [(height, width) for height, width in self.tensors["in.orig_sizes"].tolist()]
+
+    @property
+    def generated(self) -> bool:
+        """Whether the answer was written freely; else it was given."""
+        return self.name.startswith("evaluate")
 
     def numbered(self, name: str) -> Iterator[tuple[int, torch.Tensor]]:
         """The tensors ``name.0``, ``name.1``, ... with their numbers."""
@@ -71,15 +78,20 @@ def read(path: Path) -> Case:
     """A case.
 
     Raises:
-        ValueError: the file is damaged.
+        ValueError: the file is damaged, or lacks an input.
     """
     try:
         with safetensors.safe_open(path, "pt") as file:
             facts = json.loads((file.metadata() or {}).get("meta", "{}"))
             names = list(file.keys())
-            return Case(path.stem, {name: file.get_tensor(name) for name in names}, facts)
+            made = Case(path.stem, {name: file.get_tensor(name) for name in names}, facts)
     except (OSError, ValueError, safetensors.SafetensorError) as error:
         raise ValueError(f"{path} cannot be read ({error})") from error
+    needed = INPUTS if made.generated else (*INPUTS, *FORCED)
+    lacks = [name for name in needed if name not in made.tensors]
+    if lacks or (made.generated and "max_new_tokens" not in made.facts):
+        raise ValueError(f"{path} is no case: it lacks {', '.join(lacks) or 'max_new_tokens in its metadata'}")
+    return made
 
 
 def weights(system: System) -> dict[str, torch.Tensor]:

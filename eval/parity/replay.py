@@ -5,7 +5,7 @@ conversations, right-padded; a mark's state is the one that predicts it; GSVA de
 themselves, the others those of each picture.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -42,11 +42,11 @@ class Replay:
     Args:
         model: converted, in float32 and evaluation mode.
         system: its folder, for sizes and weights of the losses.
-        names: published name of a parameter -> ours.
+        ours: from the published name of a parameter to ours, or None.
     """
 
-    def __init__(self, model: GroundingModel, system: System, names: Mapping[str, str]) -> None:
-        self.model, self.system, self.names = model, system, names
+    def __init__(self, model: GroundingModel, system: System, ours: Callable[[str], str | None]) -> None:
+        self.model, self.system, self.ours = model, system, ours
         self.backbone = cast(Any, model.backbone)  # token ids and hooks are the family's own
         self.backbone.llava.set_attn_implementation("eager")
         self._marks = self.backbone.mark_ids
@@ -58,19 +58,20 @@ class Replay:
             case.facts.get("rej_token_idx", self._marks[1]),
         )
         with torch.set_grad_enabled("grad_norms" in case.facts or any(n.startswith("grad.") for n in case.tensors)):
-            return self._generated(case) if case.name.startswith("evaluate") else self._forced(case)
+            return self._generated(case) if case.generated else self._forced(case)
 
     # Teacher-forced cases
 
     def _forced(self, case: Case) -> Found:
         ids, offset = case.tensors["in.input_ids"], case.tensors["in.offset"].tolist()
         images = [image for image in range(len(offset) - 1) for _ in range(offset[image + 1] - offset[image])]
-        output, found = self._read(case, ids, images)
+        output, found = self._read(case, ids, case.tensors["in.labels"], images)
         if self.system.name == "gsva":
             decided = self._decided(ids, output)
             if case.name.endswith("reeval"):  # rejections are made targets and read again; masks come from this pass
-                again = torch.where(ids == self.backbone.mark_ids[1], self.backbone.mark_ids[0], ids)
-                output, second = self._read(case, again, images)
+                seg, rej = self.backbone.mark_ids
+                again, labels = (torch.where(t == rej, seg, t) for t in (ids, case.tensors["in.labels"]))
+                output, second = self._read(case, again, labels, images)
                 found = {name: [*values, *found[name]] for name, values in second.items()}
             found |= {f"output_ids.{row}": [line] for row, line in enumerate(decided)}
         rows = list(range(len(images)))
@@ -83,10 +84,9 @@ class Replay:
         named = {f"{prefix}{name}": value for prefix in prefixes for name, value in found.items()}
         return named | {name: value for name, value in found.items() if name.startswith("grad")}
 
-    def _read(self, case: Case, ids: torch.Tensor, images: list[int]) -> tuple[Any, Found]:
+    def _read(self, case: Case, ids: torch.Tensor, labels: torch.Tensor, images: list[int]) -> tuple[Any, Found]:
         """Read all conversations; the language model's own tensors."""
-        labels, padding = case.tensors["in.labels"], ~case.tensors["in.attention_masks"]
-        batch = self._batch(case, ids, labels, padding, images)
+        batch = self._batch(case, ids, labels, ~case.tensors["in.attention_masks"], images)
         with self.backbone.watch() as seen:
             output = self.backbone(batch)
         last = seen[self.backbone.depth]
@@ -254,7 +254,7 @@ class Replay:
             parts["loss"] = parts["loss"] + self.system.config["lambda_pg"] * parts["policy_loss"]
         found |= {name: [value] for name, value in parts.items()}
         if parts["loss"].requires_grad:
-            self._gradients(parts["loss"], found)
+            self._gradients(case, parts["loss"], found)
 
     def _policy_loss(
         self, case: Case, traces: list[Trace], reward: torch.Tensor, drawn: list[tuple[torch.Tensor, list[Grounding]]]
@@ -267,13 +267,15 @@ class Replay:
         marks = torch.cat([trace.marks[~trace.rejected] for trace in traces])
         return self.model.policy.loss(marks, [whole], reward.expand(1, len(marks)))
 
-    def _gradients(self, loss: torch.Tensor, found: Found) -> None:
+    def _gradients(self, case: Case, loss: torch.Tensor, found: Found) -> None:
         self.model.zero_grad(set_to_none=True)
         loss.backward()
         parameters = dict(self.model.named_parameters())
-        for name, ours in self.names.items():
-            if ours in parameters and (gradient := parameters[ours].grad) is not None:
-                found[f"grad.{name}"] = [gradient.clone()]
+        wanted = [name.removeprefix("grad.") for name in case.tensors if name.startswith("grad.")]
+        for name in (*wanted, *case.facts.get("grad_norms", {})):
+            parameter = parameters.get(self.ours(name) or "")
+            if parameter is not None and parameter.grad is not None:
+                found[f"grad.{name}"] = [parameter.grad.clone()]
         self.model.zero_grad(set_to_none=True)
 
     # Generated cases
@@ -288,22 +290,34 @@ class Replay:
         ended = [self.backbone.eos_id] if generated.stop == "end" else []
         whole = torch.cat([ids, generated.ids, torch.tensor(ended, dtype=torch.int64)])
         found: Found = {"output_ids": [whole[None]]}
-        self._final_step(case, whole[None, :-1], found)
-        ((logits, _),) = self._draw(case, [generated.trace], [Group(0, [0])], self._features(case, found), found)
+        seen = self._final_step(case, whole[None, :-1], found)
+        trace = self._with_asked(generated.trace, ids, seen)
+        ((logits, _),) = self._draw(case, [trace], [Group(0, [0])], self._features(case, found), found)
         first = logits[0] > 0 if len(logits) else torch.zeros(case.sizes[0], dtype=torch.bool)
         if self.system.name != "lisa":
             found["pred_masks.0"] = [first]  # only the first mask is returned
         found["object_presence"] = [first.any()[None]]
         return {f"out.{name}": value for name, value in found.items()}
 
-    def _final_step(self, case: Case, ids: torch.Tensor, found: Found) -> None:
-        """The whole sequence read at once, as the published code does for its last token: no cache."""
+    def _final_step(self, case: Case, ids: torch.Tensor, found: Found) -> dict[int, torch.Tensor]:
+        """The whole sequence read at once, as the published code does for its last token: no cache. Gives the states
+        ``(1, T, D)`` of each candidate layer."""
         none = torch.zeros_like(ids, dtype=torch.bool)
         batch = self._batch(case, ids, torch.full_like(ids, -100), none, [0])
         with self.backbone.watch() as seen:
             self.backbone(batch)
         last = seen[self.backbone.depth]
         found |= {"last_hidden_final_step": [last], "logits_final_step": [self.backbone.llava.lm_head(last)]}
+        return dict(seen)
+
+    def _with_asked(self, trace: Trace, ids: torch.Tensor, seen: dict[int, torch.Tensor]) -> Trace:
+        """The published code also takes a mark's id in the question for a mark, and reads its state as if it came after
+        the picture; the ids of the cases are chosen so that this can happen."""
+        asked = (ids == self.backbone.mark_ids[0]).nonzero()[:, 0]
+        places = asked[asked > 0] + self.backbone.grid[0] * self.backbone.grid[1] - 2
+        states = torch.stack([seen[layer][0, places] for layer in self.backbone.layers], dim=1)
+        rejected = torch.zeros(len(places), dtype=torch.bool)
+        return replace(trace, marks=torch.cat([states, trace.marks]), rejected=torch.cat([rejected, trace.rejected]))
 
 
 def _expanded(
