@@ -2,6 +2,7 @@
 
 python -m docs.make_pictures answers    # docs/answers.md and docs/answers/*.png
 python -m docs.make_pictures page       # docs/page.png; needs Chromium
+python -m docs.make_pictures evidence   # docs/evidence.png: what each channel gives SAM, and what it draws from that
 """
 
 import os
@@ -13,13 +14,16 @@ import time
 import urllib.request
 from pathlib import Path
 
-from PIL import Image
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
 
 from app.cli import CHECKPOINT
 from app.drawing import overlay
 from app.panels import enlarge
 from data.world.world import World
 from model.predictor import Predictor
+from model.prompting.base import SegPrompts
 from model.tokens import unmarked
 
 DOCS = Path(__file__).resolve().parent
@@ -38,6 +42,14 @@ QUESTIONS = (
     ("is there a dragon hiding somewhere?", ("tree",)),
     ("my phone died, how do i light up the room", ("candle",)),
     ("what would you ride to school?", ("bicycle",)),
+)
+
+
+# Scenes of `val`, and what is asked of them.
+EVIDENCE = (
+    (9, "Find the yellow bed that is right of the cat."),
+    (13, "Point to the umbrella."),
+    (8, "Of all the sofas, find the furthest right one."),
 )
 
 
@@ -110,10 +122,86 @@ def page() -> None:
     shrink(DOCS / "page.png")
 
 
+SIDE = 236  # of a panel of the evidence, pixels
+
+
+def evidence() -> None:
+    """A row a question: the picture, the similarity map, and for each channel alone and for all of them together the
+    prompt and the mask that SAM draws from it."""
+    predictor = Predictor.from_pretrained(CHECKPOINT)
+    model = predictor.model
+    titles = ["picture", "map", *(f"{name} alone" for name in model.channels), "all"]
+    rows = []
+    for index, question in EVIDENCE:
+        image = World("val", 1, start=index).pack(0, 0)[0]
+        predictor.set_image(image)
+        answer = predictor.ask(question)
+        segment = next(s for s in answer.segments if not s.rejected)
+        features = predictor._features(predictor._current())
+        given = segment.evidence.prompts
+        frame = model.backbone.frame((image.shape[0], image.shape[1]))
+        heat = frame.map_back(torch.from_numpy(segment.evidence.map)).numpy()
+        panels = [image, _heated(image, heat)]
+        for prompts in (*(_only(given, name) for name in model.channels), given):
+            with torch.no_grad():
+                low = model.segmenter.decode(features, prompts).low
+                mask = (model.segmenter.upscale(low, features)[0, 0] > 0).numpy()
+            shown = image
+            if prompts.mask is not None and prompts.points is None:
+                shown = _heated(
+                    image, features.frame.scaled(*prompts.mask.shape[-2:]).map_back(prompts.mask[0, 0]).numpy()
+                )
+            panels.append(_panel(overlay(shown, [mask], outline=1), prompts))
+        rows.append((question, panels))
+    _grid(titles, rows).save(DOCS / "evidence.png", optimize=True)
+    shrink(DOCS / "evidence.png")
+
+
+def _only(prompts: SegPrompts, channel: str) -> SegPrompts:
+    """What one channel gave."""
+    parts = {"embedding": ("embeddings",), "points": ("points", "labels"), "mask": ("mask",)}[channel]
+    return SegPrompts(**{name: getattr(prompts, name) for name in parts})
+
+
+def _heated(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """A map in [0, 1] over the greyed picture: the higher, the redder."""
+    grey = image.mean(axis=2, keepdims=True).repeat(3, axis=2) * 0.5 + 64
+    red = np.array([213.0, 40.0, 0.0])
+    return (grey * (1 - 0.8 * heat[..., None]) + red * 0.8 * heat[..., None]).astype(np.uint8)
+
+
+def _panel(image: np.ndarray, prompts: SegPrompts) -> np.ndarray:
+    """The picture with the points: green inside, red outside; what is no point is left out."""
+    drawn = Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    pen = ImageDraw.Draw(drawn)
+    if prompts.points is not None and prompts.labels is not None:
+        for (x, y), label in zip(prompts.points[0].tolist(), prompts.labels[0].tolist(), strict=True):
+            place = [(x + 0.5) * SIDE / image.shape[1], (y + 0.5) * SIDE / image.shape[0]]
+            if label >= 0:
+                ink = (0, 158, 60) if label else (220, 30, 30)
+                pen.ellipse([c - 4 for c in place] + [c + 4 for c in place], fill=ink, outline="white")
+    return np.asarray(drawn)
+
+
+def _grid(titles: list[str], rows: list[tuple[str, list[np.ndarray]]]) -> Image.Image:
+    """Panels in rows, titles above, the question under each row."""
+    line = 22
+    made = Image.new("RGB", ((SIDE + 6) * len(titles), line + (SIDE + line + 6) * len(rows)), "white")
+    pen = ImageDraw.Draw(made)
+    for column, title in enumerate(titles):
+        pen.text(((SIDE + 6) * column + 4, 3), title, fill="black", font_size=15)
+    for number, (question, panels) in enumerate(rows):
+        top = line + (SIDE + line + 6) * number
+        for column, panel in enumerate(panels):
+            made.paste(Image.fromarray(panel).resize((SIDE, SIDE)), ((SIDE + 6) * column, top))
+        pen.text((4, top + SIDE + 2), question, fill="black", font_size=15)
+    return made
+
+
 def shrink(path: Path) -> None:
     """Fewer colours: a page is mostly flat."""
     Image.open(path).convert("RGB").quantize(colors=192).save(path, optimize=True)
 
 
 if __name__ == "__main__":
-    {"answers": answers, "page": page}[sys.argv[1] if len(sys.argv) > 1 else "answers"]()
+    {"answers": answers, "page": page, "evidence": evidence}[sys.argv[1] if len(sys.argv) > 1 else "answers"]()
