@@ -23,6 +23,8 @@ from model.segmenters.base import Features, Segmenter
 from model.similarity import similarity
 from model.tracing import Trace
 
+LARGE = 4_000_000_000  # bytes
+
 
 @dataclass(frozen=True)
 class Grounding:
@@ -160,14 +162,20 @@ class GroundingModel(nn.Module):
 
     @classmethod
     def from_pretrained(
-        cls, folder: str | Path, device: str | torch.device = "cpu", layer: Use | None = None
+        cls,
+        folder: str | Path,
+        device: str | torch.device = "cpu",
+        layer: Use | None = None,
+        dtype: torch.dtype | None = None,
     ) -> "GroundingModel":
-        """Read a checkpoint folder, in float32.
+        """Read a checkpoint folder.
 
         Args:
             folder: as :meth:`save_pretrained` or ``pinpoint convert`` wrote it.
             device: where to.
             layer: how its layer policy is applied ("likely", "best" or "last"), instead of what the folder says.
+            dtype: of the backbone. If None it is float32, or as stored where that is more than LARGE bytes: seven
+                billion weights in float32 fit few machines. Segmenter, channels and policy are float32.
 
         Raises:
             ValueError: the folder is no checkpoint, or a part of it is missing, damaged or of another shape.
@@ -186,7 +194,8 @@ class GroundingModel(nn.Module):
         options = settings(family.Options, config.backbone.options, "backbone")
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder / "backbone", local_files_only=True)
-            network = family.load(folder / "backbone", options)
+            stored = sum(path.stat().st_size for path in (folder / "backbone").glob("*.safetensors"))
+            network = family.load(folder / "backbone", options, dtype or (None if stored > LARGE else torch.float32))
         except Exception as error:  # a damaged file makes the libraries raise nearly anything
             raise _damaged(folder / "backbone", error) from error
         try:

@@ -2,6 +2,8 @@
 Ge et al. 2024), a projector and a Llama."""
 
 import json
+import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
+import safetensors
 import torch
 from torch import nn
 from torch.nn import functional
@@ -28,6 +31,7 @@ from model.backbones.base import Backbone, ChatBatch, ChatOutput, Encoded, Gener
 from model.tokens import IMAGE, plain, spaced
 from model.tracing import Trace
 
+DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16}
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
@@ -93,8 +97,8 @@ def _begin(llava: Any) -> None:
             layer.mlp.down_proj.weight.mul_(0.15)
 
 
-def load(folder: Path, options: Options) -> LlavaForConditionalGeneration:
-    """A LLaVA, in float32, from a folder that its own class wrote.
+def load(folder: Path, options: Options, dtype: torch.dtype | None) -> LlavaForConditionalGeneration:
+    """A LLaVA from a folder that its own class wrote, in ``dtype``, or as it is stored if None.
 
     Its configuration is checked first: without one, transformers would make a network of seven billion random weights.
 
@@ -104,13 +108,24 @@ def load(folder: Path, options: Options) -> LlavaForConditionalGeneration:
     _check_sizes(folder / "config.json", options)
     with _quiet():
         read: Any = LlavaForConditionalGeneration.from_pretrained(
-            folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
+            folder, dtype=dtype or _stored(folder), local_files_only=True, output_loading_info=True
         )
     llava, found = read
     for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if found.get(what):
             raise ValueError(f"{what.replace('_keys', '')} tensors, {sorted(map(str, found[what]))[0]} among them")
     return cast(LlavaForConditionalGeneration, llava)
+
+
+def _stored(folder: Path) -> torch.dtype:
+    """The type that most numbers of a folder are stored in; a configuration may say another."""
+    counts: Counter[torch.dtype] = Counter()
+    for path in folder.glob("*.safetensors"):
+        with safetensors.safe_open(path, "pt") as file:
+            for name in list(file.keys()):
+                part = file.get_slice(name)
+                counts[DTYPES.get(part.get_dtype(), torch.float32)] += math.prod(part.get_shape())
+    return max(counts, key=lambda dtype: counts[dtype], default=torch.float32)
 
 
 def _check_sizes(path: Path, options: Options) -> None:

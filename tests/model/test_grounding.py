@@ -5,8 +5,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from model import config
+from model import config, grounding
 from model.grounding import GroundingModel
+from model.predictor import Predictor
 from model.tracing import Trace
 from tests import tiny
 
@@ -92,6 +93,34 @@ def test_half_the_bytes_keep_the_buffers_that_place_points(model, tmp_path):
         assert torch.equal(parameter, expected), name
     name = "segmenter.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"
     assert torch.equal(again.state_dict()[name], model.state_dict()[name])
+
+
+def test_a_large_backbone_stays_as_it_is_stored(model, tmp_path, monkeypatch):
+    model.save_pretrained(tmp_path / "half", dtype=torch.bfloat16)
+    asked = GroundingModel.from_pretrained(tmp_path / "half", dtype=torch.bfloat16)
+    monkeypatch.setattr(grounding, "LARGE", 1000)
+    large = GroundingModel.from_pretrained(tmp_path / "half")
+    for made in (asked, large):
+        assert {p.dtype for p in made.backbone.parameters()} == {torch.bfloat16}
+        assert {p.dtype for part in (made.segmenter, made.channels) for p in part.parameters()} == {torch.float32}
+        predictor = Predictor(made)
+        predictor.set_image(np.random.default_rng(0).integers(0, 256, (*SIZE, 3), dtype=np.uint8))
+        assert predictor.ask("Where is the red cup?").stop in ("end", "length")
+    monkeypatch.setattr(grounding, "LARGE", 10**9)
+    whole = GroundingModel.from_pretrained(tmp_path / "half")
+    assert {p.dtype for p in whole.backbone.parameters()} == {torch.float32}
+
+
+def test_a_policy_is_kept_with_its_baseline(tmp_path):
+    made = tiny.model(layer={"policy": "sampled"})
+    torch.nn.init.normal_(made.policy.weight)
+    made.policy.average.fill_(0.3)
+    made.save_pretrained(tmp_path / "model")
+    again = GroundingModel.from_pretrained(tmp_path / "model")
+    assert torch.equal(again.policy.weight, made.policy.weight)
+    assert float(again.policy.average) == pytest.approx(0.3)
+    (tmp_path / "model" / "policy.safetensors").unlink()
+    refused(tmp_path / "model")
 
 
 def test_saving_replaces_what_was_there_and_leaves_nothing_beside_it(model, folder):
