@@ -168,9 +168,8 @@ def _special(folder: Path, **more: object) -> None:
     }  # fmt: skip
     held = {"tokenizer_class": "LlamaTokenizer", "model_max_length": 512, "padding_side": "right", **spelled, **more}
     (folder / "tokenizer_config.json").write_text(json.dumps(held))
-    (folder / "special_tokens_map.json").write_text(
-        json.dumps({"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<unk>"})
-    )
+    plain = {key: {k: v for k, v in token.items() if k != "__type"} for key, token in spelled.items()}
+    (folder / "special_tokens_map.json").write_text(json.dumps({**plain, "pad_token": "<unk>"}))
 
 
 def clip(folder: Path, weights: bool = True) -> dict[str, torch.Tensor]:
