@@ -216,7 +216,8 @@ def _prepare(traits: Traits, sources: Sources, found: Found) -> Made:
     }
     moves = plan(found, expected, traits.alpha, sources.release)
     learned = network.backbone.encode_chat([("Where?", f"Here {MARK}.")]).labels
-    assert network.backbone.mark_ids[0] in learned.tolist(), "the template tells which words are an answer"
+    if network.backbone.mark_ids[0] not in learned.tolist():
+        raise ValueError(f"{_tokenizer_folder(sources)}: its tokenizer does not find {SEG} in an answer")
     first = found.keys[Place("backbone", "model.multi_modal_projector.linear_1.weight")]
     return Made(config, words, network, moves, linear(first))
 
