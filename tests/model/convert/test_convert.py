@@ -191,7 +191,7 @@ def gsva(root, rank, style, whole):
     base = root / "llava-base"
     base.mkdir()
     rows = released.fast_tokenizer(base, ["<im_patch>", *released.SURROUND])
-    released.config(base, rows)
+    released.config(base, rows, mm_use_im_start_end=False)
     under = released.values(released.language(rows) | released.projector(1), 1, torch.float16)
     released.save(base, under, parts=2)
     tower = released.clip(root / "clip-tiny")
@@ -234,6 +234,7 @@ def test_gsvas_adapters_are_merged(tmp_path, rank, style, whole):
     rows = len(weights["lm_head.weight"])
     assert (vocabulary["[SEG]"], vocabulary["[REJ]"], vocabulary["<image>"]) == (rows - 2, rows - 1, rows)
     assert model.backbone.mark_ids == (rows - 2, rows - 1)
+    assert "<im_start><image><im_end>" in model.backbone.tokenizer.chat_template
     assert ask(model).text is not None
 
 

@@ -75,12 +75,13 @@ def test_ids_are_those_of_the_slow_tokenizer(folder, tmp_path, system, text):
     assert again(text, add_special_tokens=False).input_ids == expected
 
 
+@pytest.mark.parametrize("answer", ["Sure, it is [SEG].", "[SEG]."])
 @pytest.mark.parametrize("system", ["lisa", "gsva"])
-def test_a_conversation_is_encoded_as_it_was_published(folder, system):
+def test_a_conversation_is_encoded_as_it_was_published(folder, system, answer):
     """Text on both sides of the image is encoded by itself (LLaVA's ``tokenizer_image_token``)."""
     words = made(folder, system)
     words.chat_template = template("llava_v1", surrounded=True)
-    question, answer = "Where is the red cup?", "Sure, it is [SEG]."
+    question = "Where is the red cup?"
     messages = [
         {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question}]},
         {"role": "assistant", "content": [{"type": "text", "text": answer}]},
@@ -95,7 +96,8 @@ def test_a_conversation_is_encoded_as_it_was_published(folder, system):
     image = words.convert_tokens_to_ids(IMAGE)
     assert got["input_ids"] == [1, *slow(folder, before, strips), image, *slow(folder, after, strips)]
     learned = [i for i, said in zip(got["input_ids"], got["assistant_masks"], strict=True) if said]
-    assert learned == slow(folder, f"{answer}</s>", strips)
+    unlearned = len(slow(folder, "ASSISTANT:", strips))
+    assert learned == slow(folder, f"ASSISTANT: {answer}</s>", strips)[unlearned:]
 
 
 def test_llama_2s_conversation(folder):
