@@ -111,7 +111,8 @@ def uground(rows: int) -> dict[str, torch.Tensor]:
     """A whole UGround but for CLIP."""
     more = {name.replace("mm_projector", "out_mm_projector"): shape for name, shape in projector(2).items()}
     made = lisa(rows, 2) | values(more, 7) | values({"ppm._layer_gate_W_similarity": (LAYERS + 1, D)}, 8)
-    return {**made, "model.decoder_modules_initialized": torch.tensor(True)}
+    critic = {"ppm.critic.0.weight": torch.ones(128, LAYERS + 1)}
+    return {**made, **critic, "model.decoder_modules_initialized": torch.tensor(True)}
 
 
 def config(folder: Path, rows: int, **more: object) -> None:
