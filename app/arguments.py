@@ -44,6 +44,7 @@ def parser() -> Parser:
     _eval(commands)
     commands.add_parser("train", help="train a stage of a recipe", add_help=False)  # its own words: train/launch.py
     _convert(commands)
+    _parity(commands)
     _app(commands)
     return made
 
@@ -63,6 +64,11 @@ def _ask(commands: Any) -> None:
     ask.add_argument("question", help="for example 'Where is the red cup?'")
     _checkpoint(ask)
     _json(ask)
+    ask.add_argument(
+        "--layer",
+        choices=["likely", "best", "last"],
+        help="how a learned layer policy is applied (default: its own way)",
+    )
     ask.add_argument("--out", type=Path, metavar="DIR", help="write the overlay and the masks here, as PNG")
 
 
@@ -103,6 +109,12 @@ def _convert(commands: Any) -> None:
         "--settings", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="see docs/convert.md"
     )
     convert.add_argument("--check", action="store_true", help="read the result again and compare every number")
+
+
+def _parity(commands: Any) -> None:
+    parity = _command(commands, "parity", "compare what we compute with outputs of the published code")
+    parity.add_argument("folder", type=Path, metavar="DIR", help="one folder a system: see eval/parity/cases.py")
+    _json(parity)
 
 
 def _app(commands: Any) -> None:

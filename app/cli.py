@@ -17,14 +17,21 @@ __all__ = ["CHECKPOINT", "main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code: 0, or 2 for what the person who typed it can mend."""
+    """Run a command; returns the exit code: 0, 1 where a check has failed, 2 for what the person who typed can mend."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         if words[:1] == ["train"]:
             code = _train(words[1:])
         else:
             args = parse(words)
-            commands = {"ask": _ask, "world": _world, "eval": _eval, "convert": _convert, "app": _app}
+            commands = {
+                "ask": _ask,
+                "world": _world,
+                "eval": _eval,
+                "convert": _convert,
+                "parity": _parity,
+                "app": _app,
+            }
             code = commands[args.command](args)
         sys.stdout.flush()  # here, where a closed pipe is still ours to handle
         return code
@@ -55,7 +62,7 @@ def _ask(args: argparse.Namespace) -> int:
     from app import export
     from model.predictor import Predictor
 
-    predictor = Predictor.from_pretrained(folder)
+    predictor = Predictor.from_pretrained(folder, layer=args.layer)
     predictor.set_image(image)
     answer = predictor.ask(args.question)
     files = export.write(answer, image, args.out) if args.out else []
@@ -152,6 +159,19 @@ def _convert(args: argparse.Namespace) -> int:
         signal.signal(signal.SIGTERM, before)
     print(f"wrote {args.target}: {report.text()}")
     return 0
+
+
+def _parity(args: argparse.Namespace) -> int:
+    """0 if every tensor is within its tolerance, else 1."""
+    if not args.folder.is_dir():
+        raise ValueError(f"no folder {args.folder}: name one that holds the published systems' outputs")
+    from dataclasses import asdict
+
+    from eval import parity
+
+    found = list(parity.check(args.folder))
+    print(json.dumps([asdict(one) for one in found]) if args.json else parity.table(found))
+    return 0 if all(one.passed for one in found) else 1
 
 
 def _app(args: argparse.Namespace) -> int:

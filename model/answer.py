@@ -17,6 +17,8 @@ class SegmentEvidence:
         prompts: what the mark gave the segmenter, one mask (S = 1).
         low: ``(1, 1, Hm, Wm)`` float, the mask's low-resolution logits, fed back by ``refine``.
         picture: the predictor's name of the picture it lies in.
+        layers: the share in the map of each candidate layer (0 is the embedding).
+        probabilities: what the layer policy thinks of each.
         clicks: the points, labels and box that a person has given since.
     """
 
@@ -24,6 +26,8 @@ class SegmentEvidence:
     prompts: SegPrompts
     low: torch.Tensor
     picture: str
+    layers: dict[int, float] = field(default_factory=dict)
+    probabilities: dict[int, float] = field(default_factory=dict)
     clicks: SegPrompts = field(default_factory=SegPrompts)
 
 

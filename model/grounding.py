@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import safetensors
@@ -13,13 +13,13 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from data.sample import SEG
 from data.settings import build as settings
-from model import backbones, prompting, segmenters
+from model import backbones, prompting, published, segmenters
 from model import config as configs
 from model.backbones.base import Backbone
 from model.config import ModelConfig
-from model.policy import Choice, LayerPolicy
+from model.policy import Choice, LayerPolicy, Use
 from model.prompting.base import ChannelBase, Evidence, SegPrompts
-from model.segmenters.base import Segmenter
+from model.segmenters.base import Features, Segmenter
 from model.similarity import similarity
 from model.tracing import Trace
 
@@ -89,7 +89,8 @@ class GroundingModel(nn.Module):
         """
         choice = choice or self.policy.choose(trace.marks)
         with torch.autocast(trace.marks.device.type, enabled=False):  # maps place points: keep their precision
-            valid = trace.frame.valid_mask().to(trace.marks.device)
+            valid = published.cells(trace.frame) if self.config.published else trace.frame.valid_mask()
+            valid = valid.to(trace.marks.device)
             if choice.layers is None:
                 shares = choice.weights.unbind(dim=1)
                 every = [
@@ -125,6 +126,18 @@ class GroundingModel(nn.Module):
                 prompts = prompts.merge(channel(evidence))
         return Grounding(maps, prompts, choice)
 
+    def choose(self, trace: Trace, features: Features) -> Choice:
+        """The layers in use for the marks of an image: those of the policy, or of its most probable ones those whose
+        masks the segmenter itself thinks best of."""
+        layer = self.config.layer
+        if not (layer.draws_layers and layer.at_use == "best" and len(trace)):
+            return self.policy.choose(trace.marks)
+        tried = self.policy.ranked(trace.marks)
+        prompts = [self.ground(trace, features.frame.source, choice).prompts for choice in tried]
+        masks = self.segmenter.decode(features, SegPrompts.stacked(prompts))
+        best = masks.iou[:, 0].view(len(tried), len(trace)).argmax(dim=0)
+        return Choice.mixed(tried, best)
+
     def save_pretrained(self, folder: str | Path, dtype: torch.dtype | None = None) -> None:
         """Write a checkpoint folder of safetensors and JSON; complete or not at all.
 
@@ -146,8 +159,15 @@ class GroundingModel(nn.Module):
             shutil.rmtree(made, ignore_errors=True)
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, device: str | torch.device = "cpu") -> "GroundingModel":
+    def from_pretrained(
+        cls, folder: str | Path, device: str | torch.device = "cpu", layer: Use | None = None
+    ) -> "GroundingModel":
         """Read a checkpoint folder, in float32.
+
+        Args:
+            folder: as :meth:`save_pretrained` or ``pinpoint convert`` wrote it.
+            device: where to.
+            layer: how its layer policy is applied ("likely", "best" or "last"), instead of what the folder says.
 
         Raises:
             ValueError: the folder is no checkpoint, or a part of it is missing, damaged or of another shape.
@@ -156,6 +176,12 @@ class GroundingModel(nn.Module):
         if not folder.is_dir():
             raise ValueError(f"no checkpoint at {folder}: name a folder that `pinpoint train` or a download has made")
         config = configs.read(folder / "config.json")
+        if layer is not None:
+            if layer != "last" and not config.layer.learned:
+                raise ValueError(
+                    f"{folder}: layer {layer!r} needs a learned policy; this one is {config.layer.policy!r}"
+                )
+            config = replace(config, layer=replace(config.layer, at_use=layer))
         family = backbones.load(config.backbone.family)
         options = settings(family.Options, config.backbone.options, "backbone")
         try:

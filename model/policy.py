@@ -1,5 +1,6 @@
 """Layer policies: which of the language model's layers speaks for a mark (UGround, Stochastic Skip Connection)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,7 +26,8 @@ class Options:
         at_use: how a learned policy is applied outside training: its "likely" layer, the "best" of its ``top`` layers
             by the segmenter's own estimate, or the "last" layer, as if there were none.
         top: layers that "best" compares.
-        baseline: of "sampled": an exponential moving average of the reward, or a critic that reads the mark's state.
+        baseline: of "sampled": an exponential moving average of the reward, moved before it is used, or a critic of the
+            mark's layer probabilities (both as UGround has them, but with one reward a mark).
         decay: of that average.
         draws: K of "group".
         entropy: weight of the bonus on the entropy of "group".
@@ -96,6 +98,19 @@ class Choice:
         """``(S, L)`` float32, of each candidate layer."""
         return self.weights if self.log_probabilities is None else self.log_probabilities.exp()
 
+    @classmethod
+    def mixed(cls, choices: Sequence["Choice"], which: torch.Tensor) -> "Choice":
+        """Of several choices for the same S marks, for mark i the one numbered ``which[i]`` (int64)."""
+        weights = torch.stack([choice.weights for choice in choices])[which, torch.arange(len(which))]
+        return cls(weights, choices[0].log_probabilities, weights.argmax(dim=1))
+
+    @classmethod
+    def joined(cls, choices: Sequence["Choice"]) -> "Choice":
+        """The choices of several lots of marks, in order, as one."""
+        rows = zip(*((choice.weights, choice.log_probabilities, choice.layers) for choice in choices), strict=True)
+        parts = (None if part[0] is None else torch.cat(part) for part in rows)
+        return cls(*parts)  # type: ignore[arg-type]
+
     def select(self, index: torch.Tensor) -> "Choice":
         """The same choice for the marks of ``index`` (bool or int64) alone."""
         parts = (self.weights, self.log_probabilities, self.layers)
@@ -122,7 +137,7 @@ class LayerPolicy(nn.Module):
         if options.learned:
             self.weight = nn.Parameter(torch.zeros(len(candidates), state_size))
         if options.policy == "sampled" and options.baseline == "critic":
-            self.critic = nn.Sequential(nn.Linear(state_size, state_size), nn.ReLU(), nn.Linear(state_size, 1))
+            self.critic = nn.Sequential(nn.Linear(len(candidates), 128), nn.ReLU(), nn.Linear(128, 1))
         elif options.policy == "sampled":
             self.register_buffer("average", torch.zeros(()))
 
@@ -166,7 +181,7 @@ class LayerPolicy(nn.Module):
         law = Categorical(logits=known)
         return [_hard(law.sample(), known.shape[1], known) for _ in range(times)]
 
-    def loss(self, marks: torch.Tensor, choices: list[Choice], rewards: torch.Tensor) -> torch.Tensor:
+    def loss(self, marks: torch.Tensor, choices: Sequence[Choice], rewards: torch.Tensor) -> torch.Tensor:
         """What moves a policy that draws, over all marks of all processes; moves the baseline, too.
 
         The mean is over the marks of every process, so that the gradient, averaged over processes, is that of one
@@ -187,12 +202,18 @@ class LayerPolicy(nn.Module):
             each = -(group_advantage(rewards) * log_prob).mean(dim=0) - self.options.entropy * entropy
             return each.sum() * scale
         if self.options.baseline == "critic":
-            expected = self.critic(marks[:, -1].detach().float())[:, 0]
+            expected = self.critic(choices[0].probabilities.detach())[:, 0]
             each = (rewards[0] - expected) ** 2 - (rewards[0] - expected.detach()) * log_prob[0]
             return each.sum() * scale
-        loss = -((rewards[0] - self.average) * log_prob[0]).sum() * scale
         self.average.lerp_(_over_processes(rewards.sum()) / count, 1 - self.options.decay)
-        return loss
+        return -((rewards[0] - self.average) * log_prob[0]).sum() * scale
+
+
+def likeliest(choices: Sequence[Choice]) -> Choice:
+    """Of several draws for the same marks the most probable one, for each mark."""
+    if len(choices) == 1:
+        return choices[0]
+    return Choice.mixed(choices, torch.stack([choice.log_prob for choice in choices]).argmax(dim=0))
 
 
 def group_advantage(rewards: torch.Tensor) -> torch.Tensor:

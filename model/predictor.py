@@ -13,8 +13,9 @@ import torch
 
 from data.images import open_image
 from model.answer import Answer, Segment, SegmentEvidence
-from model.backbones.base import Prefix
+from model.backbones.base import Generated, Prefix
 from model.grounding import GroundingModel
+from model.policy import Use
 from model.prompting.base import SegPrompts
 from model.segmenters.base import Features
 from model.tokens import phrases
@@ -50,13 +51,15 @@ class Predictor:
         self._now: _Seen | None = None
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, device: str = "cpu", half: bool = False) -> "Predictor":
-        """A predictor of a checkpoint folder.
+    def from_pretrained(
+        cls, folder: str | Path, device: str = "cpu", half: bool = False, layer: Use | None = None
+    ) -> "Predictor":
+        """A predictor of a checkpoint folder; ``layer`` applies its layer policy in another way than the folder says.
 
         Raises:
             ValueError: the folder is no checkpoint, or is damaged.
         """
-        return cls(GroundingModel.from_pretrained(folder, device), half=half)
+        return cls(GroundingModel.from_pretrained(folder, device, layer), half=half)
 
     def set_image(self, image: np.ndarray | str | Path) -> None:
         """Choose the picture that is asked about.
@@ -123,9 +126,7 @@ class Predictor:
             with _Timer(timings, "encode"):
                 features = self._features(seen)
             with _Timer(timings, "draw"):
-                grounding = self.model.ground(generated.trace, features.frame.source)
-                names, rejected = phrases(generated.text), generated.trace.rejected.tolist()
-                segments = self._draw(seen, grounding.prompts, grounding.maps.cpu().numpy(), names, rejected)
+                segments = self._segments(seen, generated, features)
         timings["total"] = sum(timings.values())
         return Answer(question, generated.text, segments, timings, generated.stop)
 
@@ -182,7 +183,32 @@ class Predictor:
         seen = self._current()
         if segment.evidence.picture != seen.name:
             raise ValueError("the segment belongs to another picture: choose that one first")
-        return self._draw(seen, prompts, segment.evidence.map[None], [segment.phrase], [False])[0]
+        earlier = segment.evidence
+        made = self._draw(seen, prompts, earlier.map[None], [segment.phrase], [False])[0]
+        kept = replace(made.evidence, layers=earlier.layers, probabilities=earlier.probabilities)
+        return replace(made, evidence=kept)
+
+    def _segments(self, seen: _Seen, generated: Generated, features: Features) -> tuple[Segment, ...]:
+        """The segments of an answer, with the layers that spoke for each."""
+        trace = generated.trace
+        with self._precision():
+            choice = self.model.choose(trace, features)
+        grounding = self.model.ground(trace, features.frame.source, choice)
+        drawn = self._draw(
+            seen, grounding.prompts, grounding.maps.cpu().numpy(), phrases(generated.text), trace.rejected.tolist()
+        )
+        shares = zip(choice.weights.tolist(), choice.probabilities.tolist(), strict=True)
+        return tuple(
+            replace(
+                segment,
+                evidence=replace(
+                    segment.evidence,
+                    layers=dict(zip(trace.layers, weights, strict=True)),
+                    probabilities=dict(zip(trace.layers, thought, strict=True)),
+                ),
+            )
+            for segment, (weights, thought) in zip(drawn, shares, strict=True)
+        )
 
     def _draw(
         self, seen: _Seen, prompts: SegPrompts, maps: np.ndarray, names: list[str], rejected: list[bool]

@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,11 @@ def shared():
     if not SHARED.is_dir():
         pytest.skip(f"no folder {SHARED.name} beside the checkout")
     return SHARED
+
+
+@pytest.fixture
+def free_port():
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -9,9 +9,10 @@ from typing import Any
 
 from data.settings import build
 from model.convert._convert import Report, Sources, run
+from model.convert._keys import Place, place, plain
 from model.segmenters.sam import Options as SamOptions
 
-__all__ = ["Report", "available", "convert", "load"]
+__all__ = ["Report", "available", "convert", "destination", "load"]
 
 
 def available() -> list[str]:
@@ -28,6 +29,14 @@ def load(name: str) -> ModuleType:
     if name not in available():
         raise ValueError(f"no system {name!r} can be converted: there are {', '.join(available())}")
     return importlib.import_module(f"{__name__}.{name}")
+
+
+def destination(name: str) -> str | None:
+    """The parameter of a :class:`~model.grounding.GroundingModel` that a released weight becomes; None if none."""
+    found = place(plain(name))
+    if not isinstance(found, Place):
+        return None
+    return f"backbone.llava.{found.name}" if found.part == "backbone" else f"{found.part}.{found.name}"
 
 
 def convert(

@@ -4,6 +4,7 @@ A paradigm is a list of channels, written in a preset. A channel is one file of 
 holds a frozen dataclass ``Options`` (its settings, typed) and a class ``Channel(ChannelBase)``.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -51,6 +52,12 @@ class SegPrompts:
             else:
                 joined[field.name] = torch.cat([mine, theirs], dim=1)
         return replace(self, **joined)
+
+    @classmethod
+    def stacked(cls, several: Sequence["SegPrompts"]) -> "SegPrompts":
+        """The prompts of several lots of masks of one image, made by the same channels, as those of one lot."""
+        rows = {f.name: [getattr(prompts, f.name) for prompts in several] for f in fields(cls)}
+        return cls(**{name: None if parts[0] is None else torch.cat(parts) for name, parts in rows.items()})
 
     def select(self, index: torch.Tensor) -> "SegPrompts":
         """The prompts of the masks in ``index`` (bool or int64) alone."""

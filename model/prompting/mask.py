@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from model import published
 from model.prompting.base import ChannelBase, Evidence, SegPrompts
 
 
@@ -15,4 +16,7 @@ class Channel(ChannelBase):
 
     def forward(self, evidence: Evidence) -> SegPrompts:
         """``(S, 1, Hm, Wm)``."""
+        if evidence.published:
+            made = published.uground_mask(evidence.maps, evidence.frame.source, evidence.mask_frame.target[0])
+            return SegPrompts(mask=made[:, None])
         return SegPrompts(mask=evidence.frame.resample(evidence.maps, evidence.mask_frame)[:, None])

@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional
 
 from data.geometry import Frame
+from model import published
 from model.prompting.base import ChannelBase, Evidence, SegPrompts
 from model.similarity import minmax
 
@@ -35,6 +36,8 @@ class Channel(ChannelBase):
 
     def forward(self, evidence: Evidence) -> SegPrompts:
         """Points ``(S, keep, 2)`` in original pixels and their labels ``(S, keep)``."""
+        if evidence.published:
+            return self._published(evidence)
         factor = self.options.factor
         maps, frame = evidence.maps, evidence.frame
         valid = frame.valid_mask().to(maps.device)
@@ -52,6 +55,22 @@ class Channel(ChannelBase):
         points = refine(coarse_frame.points_back(cells), maps, frame)
         return SegPrompts(points=points, labels=labels)
 
+    def _published(self, evidence: Evidence) -> SegPrompts:
+        """The same by READ's own mapping."""
+        size, maps = evidence.frame.source, evidence.maps
+        side = maps.shape[-1] // self.options.factor
+        coarse = functional.interpolate(maps[:, None], size=(side, side), mode="bilinear", align_corners=False)[:, 0]
+        coarse = minmax(coarse, torch.ones(side, side, dtype=torch.bool, device=maps.device))
+        coarse = published.padded(coarse, size, -1.0)
+        shape = (coarse.shape[-2], coarse.shape[-1])
+        rows, columns = published.crop_padding(side, size)
+        valid = torch.zeros(shape, dtype=torch.bool, device=maps.device)
+        valid[rows : rows + side, columns : columns + side] = True
+        index, labels = select(coarse, valid, self.options)
+        start = published.whole_pixels(index, shape, size)
+        points = refine(start, published.read_map(maps, size), Frame.identity(size))
+        return SegPrompts(points=published.sam_points(points, evidence.input_frame), labels=labels)
+
 
 def select(maps: torch.Tensor, valid: torch.Tensor, options: Options) -> tuple[torch.Tensor, torch.Tensor]:
     """Which cells become points: positives by falling score, negatives by rising score, then neutrals; ties by index.
@@ -68,7 +87,8 @@ def select(maps: torch.Tensor, valid: torch.Tensor, options: Options) -> tuple[t
     flat = scores.masked_fill(~inside, 0).amax(dim=1, keepdim=True) <= 0  # a flat map says nothing
     positive = (scores >= options.positive) & inside & ~flat
     negative = (scores <= options.negative) & inside & ~flat & ~positive
-    rank = torch.where(positive, 1 - scores, torch.where(negative, 2 + scores, torch.full_like(scores, 4.0)))
+    rank = torch.where(inside, 4.0, 5.0).to(scores)
+    rank = torch.where(positive, 1 - scores, torch.where(negative, 2 + scores, rank))
     order = rank.sort(dim=1, stable=True)
     labels = torch.where(order.values < 2, 1, torch.where(order.values < 4, 0, -1))
     index, labels = order.indices[:, : options.keep], labels[:, : options.keep]

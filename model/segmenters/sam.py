@@ -113,7 +113,7 @@ class SamSegmenter(Segmenter):
         """
         # Positions are encoded by high frequencies: half precision would move a point by pixels.
         with torch.autocast(features.tensor.device.type, enabled=False):
-            sparse, dense = self._prompt(features.frame, prompts)
+            sparse, dense = self.embed(features.frame, prompts)
             position = self.prompt_encoder.get_dense_pe()
         if not len(sparse):
             none = features.tensor.new_zeros
@@ -127,8 +127,16 @@ class SamSegmenter(Segmenter):
         )
         return Masks(low.float(), iou.float())
 
-    def _prompt(self, frame: Frame, prompts: SegPrompts) -> tuple[torch.Tensor, torch.Tensor]:
-        """Sparse ``(S, T, C)`` and dense ``(S, C, h, w)`` prompt embeddings."""
+    def embed(self, frame: Frame, prompts: SegPrompts) -> tuple[torch.Tensor, torch.Tensor]:
+        """Sparse ``(S, T, C)`` and dense ``(S, C, h, w)`` prompt embeddings.
+
+        Args:
+            frame: original pixels -> input pixels, as :meth:`frame` gives it.
+            prompts: of S masks.
+
+        Raises:
+            ValueError: there is no prompt at all.
+        """
         parts = [t for t in (prompts.points, prompts.boxes, prompts.mask, prompts.embeddings) if t is not None]
         if not parts:
             raise ValueError("nothing to prompt the segmenter with: give points, a box, a mask or an embedding")

@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 from data.world.world import World
 from model import losses
 from model.grounding import GroundingModel
+from model.policy import Choice, likeliest
 from model.prompting.base import SegPrompts
 from model.segmenters.base import Features
 from model.tracing import Trace
@@ -41,6 +42,7 @@ class Options:
         mistaken: share of these where the click asks for another mark's thing: the words may have meant the wrong one,
             and a click must overrule them.
         ce, bce, dice, iou, map_bce, map_dice: weights of the losses.
+        policy: weight of the layer policy's loss, where it draws layers; a draw's reward is the IoU of its mask.
         mark: weight of a mark's cross entropy relative to a word's.
     """
 
@@ -58,6 +60,7 @@ class Options:
     iou: float = 0.1
     map_bce: float = 2.0
     map_dice: float = 0.5
+    policy: float = 0.4
     mark: float = 2.0
 
 
@@ -87,6 +90,15 @@ def collate(model: GroundingModel, items: Sequence[Item]) -> GroundingBatch:
     return pack(items, model.backbone.pad_id)
 
 
+@dataclass(frozen=True)
+class Draws:
+    """Marks of one image that layers were drawn for: states ``(S, L, D)``, K choices, and rewards ``(K, S)``."""
+
+    marks: torch.Tensor
+    choices: list[Choice]
+    rewards: torch.Tensor
+
+
 class Objective(nn.Module):
     """Named losses on a :class:`~train.batches.GroundingBatch`; ``marked`` is the share of marks chosen rightly and
     ``mask_iou`` the mean IoU of the decoded masks, both teacher-forced."""
@@ -104,11 +116,13 @@ class Objective(nn.Module):
             with torch.no_grad():
                 encoded = self.model.segmenter.encode(batch.sam[:count], batch.chat.sizes[:count])
         features = [*encoded, *[None] * (len(out.traces) - count)]
-        rows = [self._image(*row) for row in zip(out.traces, features, batch.masks, strict=True)]
+        draws: list[Draws] = []
+        rows = [self._image(*row, draws) for row in zip(out.traces, features, batch.masks, strict=True)]
         scores = {
             name: _mean([r[name] for r in rows if name in r], ce)
             for name in ("map_bce", "map_dice", "bce", "dice", "iou")
         }
+        scores |= self._policy(draws, out.traces)
         loss = self.options.ce * ce
         for name, score in scores.items():
             loss = loss + getattr(self.options, name) * score
@@ -125,8 +139,10 @@ class Objective(nn.Module):
         pair = logits[is_mark][:, marks].argmax(dim=-1)
         return ce, (marks[pair] == targets[is_mark]).float().mean()
 
-    def _image(self, trace: Trace, features: Features | None, truth: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Losses of one image's marks, each ``(n,)``: absent targets carry none.
+    def _image(
+        self, trace: Trace, features: Features | None, truth: torch.Tensor, draws: list[Draws]
+    ) -> dict[str, torch.Tensor]:
+        """Losses of one image's marks, each ``(n,)``: absent targets carry none. Appends what was drawn to ``draws``.
 
         An image without any mark to draw still decodes one, at weight 0: a process without masks must take part in the
         collectives of the others.
@@ -135,16 +151,43 @@ class Objective(nn.Module):
         weight = len(present)
         if not weight:
             present = torch.zeros(min(1, len(trace)), dtype=torch.int64, device=truth.device)
-        _, maps = self.model.maps(trace.select(present))
+        kept = trace.select(present)
+        choices = self.model.policy.draw(kept.marks)
+        speaks = likeliest(choices)
+        _, maps = self.model.maps(kept, speaks)
         goal = losses.map_target(truth[present], trace.frame)
         valid = trace.frame.valid_mask().to(truth.device)
         map_bce, map_dice = losses.map_losses(maps, goal, valid, self.model.config.map_scale)
         scores = {"map_bce": map_bce, "map_dice": map_dice}
         if features is not None:
-            chosen = present[torch.randperm(len(present), device=truth.device)[: self.options.masks]]
-            grounding = self.model.ground(trace.select(chosen), (truth.shape[1], truth.shape[2]))
-            scores |= self._masks(grounding.prompts, features, truth[chosen])
+            chosen = torch.randperm(len(present), device=truth.device)[: self.options.masks]
+            lot, wanted = kept.select(chosen), truth[present[chosen]]
+            grounding = self.model.ground(lot, features.frame.source, speaks.select(chosen))
+            scores |= self._masks(grounding.prompts, features, wanted)
+            if self.model.config.layer.draws_layers and weight:
+                tried = [choice.select(chosen) for choice in choices]
+                draws.append(Draws(lot.marks, tried, self._rewards(lot, tried, features, wanted)))
         return scores if weight else {name: value * 0 for name, value in scores.items()}
+
+    @torch.no_grad()
+    def _rewards(self, trace: Trace, choices: list[Choice], features: Features, truth: torch.Tensor) -> torch.Tensor:
+        """``(K, S)``: the IoU of the mask that each drawn layer leads to; all are decoded at once."""
+        segmenter, size = self.model.segmenter, features.frame.source
+        prompts = SegPrompts.stacked([self.model.ground(trace, size, choice).prompts for choice in choices])
+        logits = segmenter.upscale(segmenter.decode(features, prompts).low, features)[:, 0]
+        return losses.true_iou(logits, truth.repeat(len(choices), 1, 1)).view(len(choices), -1)
+
+    def _policy(self, draws: list[Draws], traces: list[Trace]) -> dict[str, torch.Tensor]:
+        """The layer policy's loss over the marks of all images and processes; every process takes part, whatever it has
+        drawn."""
+        if not self.model.config.layer.draws_layers:
+            return {}
+        none = traces[0].marks[:0]
+        marks = torch.cat([none, *(d.marks for d in draws)])
+        lots = [self.model.policy.draw(none), *(d.choices for d in draws)]
+        choices = [Choice.joined(lot) for lot in zip(*lots, strict=True)]
+        rewards = torch.cat([none.new_zeros(len(choices), 0), *(d.rewards for d in draws)], dim=1)
+        return {"policy": self.model.policy.loss(marks, choices, rewards)}
 
     def _masks(self, prompts: SegPrompts, features: Features, truth: torch.Tensor) -> dict[str, torch.Tensor]:
         """Decode, score, and now and then correct by a click and decode again."""

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
@@ -77,36 +78,59 @@ def test_a_flat_map_says_nothing():
     assert (labels == -1).all()
 
 
+FRAMES = {
+    "stretch": lambda size: Frame.stretch(size, (336, 336)),
+    "letterbox": lambda size: Frame.letterbox(size, 336),
+    "centred": lambda size: Frame.letterbox(size, 336, centred=True),
+    "crop": lambda size: Frame.centre_crop(size, 336),
+    "wide letterbox": lambda size: Frame.letterbox(size, (196, 448), centred=True),
+    "tall crop": lambda size: Frame.centre_crop(size, (448, 196)),
+    "tall stretch": lambda size: Frame.stretch(size, (448, 196)),
+}
+PATCH = 14
+
+
+def seen(frame: Frame, image: np.ndarray) -> torch.Tensor:
+    """The mean brightness of each patch of the picture as a network would get it."""
+    pixels = torch.from_numpy(frame.image(image).copy())[..., 0].float() / 255
+    return functional.avg_pool2d(pixels[None, None], PATCH)[0]
+
+
+def shown(frame: Frame) -> tuple[float, float, float, float]:
+    """The part of the picture that the frame shows, in original pixels: left, top, right, bottom."""
+    height, width = frame.source
+    corners = np.array([[-0.5, -0.5], [frame.target[1] - 0.5, frame.target[0] - 0.5]])
+    (left, top), (right, bottom) = frame.points_back(corners)
+    return max(left, -0.5), max(top, -0.5), min(right, width - 0.5), min(bottom, height - 0.5)
+
+
 @pytest.mark.parametrize("factor", [1, 2])
-@pytest.mark.parametrize("kind", ["stretch", "letterbox", "centred"])
+@pytest.mark.parametrize("kind", FRAMES)
 @pytest.mark.parametrize("ratio", [1 / 20, 1 / 3, 3 / 4, 1, 1.7, 8, 20])
 def test_a_bright_patch_comes_back_as_a_point_inside_it(ratio, kind, factor):
-    """A quarter of each side, or all of a side too thin for that, is found again in original pixels."""
+    """A bright patch of the picture (all of a side too thin for a part of it) goes through the real resizing to a grid
+    and is found again in original pixels; no negative point lies in it."""
     size = (round(1200 / max(1, ratio)), round(1200 * min(1, ratio)))
-    frame = {
-        "stretch": Frame.stretch(size, (24, 24)),
-        "letterbox": Frame.letterbox(size, 336).scaled(24, 24),
-        "centred": Frame.letterbox(size, 336, centred=True).scaled(24, 24),
-    }[kind]
-    height, width = size
-    long = max(size)
+    frame = FRAMES[kind](size)
+    grid = frame.scaled(frame.target[0] // PATCH, frame.target[1] // PATCH)
+    left, top, right, bottom = shown(frame)
     for share in (0.1, 0.6):
-        y0, y1 = (share * height, (share + 0.25) * height) if height / long > 0.5 else (0, height)
-        x0, x1 = (share * width, (share + 0.25) * width) if width / long > 0.5 else (0, width)
-        mask = torch.zeros(1, *size)
-        mask[0, int(y0) : int(y1), int(x0) : int(x1)] = 1
-        maps = frame.map_to(mask)
+        # At least four cells of a side, or all of it: points come from cells of two, and each may show a part.
+        spans = []
+        for low, high, scale in ((left, right, grid.scale[0]), (top, bottom, grid.scale[1])):
+            thin = (high - low) * scale < 12
+            spans += [(low, high) if thin else (low + share * (high - low), low + (share + 0.35) * (high - low))]
+        (x0, x1), (y0, y1) = spans
+        image = np.zeros((*size, 3), np.uint8)
+        image[max(0, round(y0)) : round(y1) + 1, max(0, round(x0)) : round(x1) + 1] = 255
+        maps = seen(frame, image) * grid.valid_mask()
         maps = maps / maps.max()
-        channel = Channel(Options(factor=factor), 8, 4)
-        made = channel(Evidence(torch.zeros(1, 8), maps, frame, frame, frame))
+        made = Channel(Options(factor=factor), 8, 4)(Evidence(torch.zeros(1, 8), maps, grid, frame, frame))
         assert made.points.shape == (1, 30, 2) and made.labels.shape == (1, 30)
         assert made.labels[0, 0] == 1
-        inside = [bool(mask[0, round(y), round(x)]) for x, y in made.points[0].tolist()]
+        inside = [bool(image[round(y), round(x), 0]) for x, y in made.points[0].tolist()]
         for label, found in zip(made.labels[0].tolist(), inside, strict=True):
-            if label == 1:
-                assert found
-            if label == 0:
-                assert not found
+            assert label == -1 or found == bool(label)
 
 
 def test_points_pass_gradients_to_the_map():

@@ -134,7 +134,7 @@ def test_a_point_is_encoded_at_its_pixel_s_centre():
     """SAM's own encoder adds half a pixel to input pixels; an original (9, 4) has its centre at (9.5, 4.5)."""
     given = SegPrompts(points=torch.tensor([[[9.0, 4.0]]]), labels=torch.tensor([[1]]))
     frame = features().frame
-    sparse, _ = sam()._prompt(frame, given)
+    sparse, _ = sam().embed(frame, given)
     encoder = sam().prompt_encoder
     corner = torch.tensor([9.5 * frame.scale[0], 4.5 * frame.scale[1]]) / 64  # in [0, 1] of the input
     waves = 2 * np.pi * ((2 * corner - 1) @ encoder.pe_layer.positional_encoding_gaussian_matrix)
@@ -145,8 +145,8 @@ def test_a_point_is_encoded_at_its_pixel_s_centre():
 def test_embeddings_come_last_and_padding_is_no_place():
     one = SegPrompts(points=torch.tensor([[[9.0, 4.0]]]), labels=torch.tensor([[-1]]), embeddings=torch.ones(1, 1, 16))
     other = SegPrompts(points=torch.tensor([[[30.0, 2.0]]]), labels=torch.tensor([[-1]]), embeddings=one.embeddings)
-    first, _ = sam()._prompt(features().frame, one)
-    second, _ = sam()._prompt(features().frame, other)
+    first, _ = sam().embed(features().frame, one)
+    second, _ = sam().embed(features().frame, other)
     assert torch.equal(first, second)
     assert torch.equal(first[0, -1], torch.ones(16))
 

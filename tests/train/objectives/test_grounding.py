@@ -82,3 +82,44 @@ def test_a_click_may_ask_for_another_thing(model, monkeypatch):
     assert (labels == 1).all()
     x, y = points[:, 0].long().unbind(-1)
     assert target[torch.arange(2), y, x].all()
+
+
+@pytest.mark.parametrize("kind", ["soft", "sampled", "group"])
+def test_the_layer_policy_learns_and_the_language_model_does_not_feel_it(kind):
+    torch.manual_seed(0)
+    model = tiny.model(layer={"policy": kind}).train()
+    options = grounding.Options(conversations=3, dense=1.0, images=2)
+    out = grounding.Objective(model, options)(batch_of(model, options))
+    if kind == "soft":
+        out["map_bce"].backward()
+    else:
+        assert out["policy"].isfinite()
+        out["policy"].backward()
+        others = [p.grad for n, p in model.named_parameters() if not n.startswith("policy")]
+        assert all(grad is None for grad in others)
+    assert model.policy.weight.grad.abs().sum() > 0
+
+
+def test_each_draw_is_rewarded_by_the_iou_of_its_own_mask(monkeypatch):
+    model = tiny.model(layer={"policy": "group", "draws": 3}).train()
+    options = grounding.Options(conversations=2, dense=1.0, images=1, masks=2)
+    seen = {}
+    monkeypatch.setattr(model.policy, "loss", lambda *given: seen.update(given=given) or torch.zeros(()))
+    batch = batch_of(model, options, count=1)
+    grounding.Objective(model, options)(batch)
+    marks, choices, rewards = seen["given"]
+    assert marks.shape[0] == 2 and len(choices) == 3 and rewards.shape == (3, 2)
+    assert all(len(choice.layers) == 2 for choice in choices)
+    assert ((rewards >= 0) & (rewards <= 1)).all()
+    same = (choices[0].layers == choices[1].layers) & (choices[1].layers == choices[2].layers)
+    assert (rewards[:, same] == rewards[:1, same]).all()
+
+
+def test_a_batch_without_a_mask_to_draw_still_takes_part():
+    model = tiny.model(layer={"policy": "sampled"}).train()
+    options = grounding.Options(conversations=1, images=1)
+    batch = batch_of(model, options, count=1)
+    batch.masks[0].zero_()
+    out = grounding.Objective(model, options)(batch)
+    assert out["policy"] == 0 and out["policy"].requires_grad
+    out["loss"].backward()
