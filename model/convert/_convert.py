@@ -202,7 +202,8 @@ def _prepare(traits: Traits, sources: Sources, found: Found) -> Made:
     rows = found.shapes.get(Place("backbone", "model.language_model.embed_tokens.weight"), (0,))[0]
     if folder == sources.release and released.get("vocab_size", rows) != rows:
         raise ValueError(f"{folder / 'config.json'} promises {released['vocab_size']} tokens, the embedding has {rows}")
-    surrounded = bool(released.get("mm_use_im_start_end", True))
+    # All of the systems have it so; a base model's configuration is from before they did.
+    surrounded = folder != sources.release or bool(released.get("mm_use_im_start_end", True))
     config = _model_config(traits, sources, released, folder, found)
     options = config.backbone.options
     words = tokenizer(_tokenizer_folder(sources), traits, rows, surrounded)
@@ -216,7 +217,10 @@ def _prepare(traits: Traits, sources: Sources, found: Found) -> Made:
     }
     moves = plan(found, expected, traits.alpha, sources.release)
     learned = network.backbone.encode_chat([("Where?", f"Here {MARK}.")]).labels
-    assert network.backbone.mark_ids[0] in learned.tolist(), "the template tells which words are an answer"
+    if network.backbone.mark_ids[0] not in learned.tolist():
+        raise ValueError(
+            f"{_tokenizer_folder(sources)}: its tokenizer does not keep {SEG}, or the spaces around it, apart"
+        )
     first = found.keys[Place("backbone", "model.multi_modal_projector.linear_1.weight")]
     return Made(config, words, network, moves, linear(first))
 

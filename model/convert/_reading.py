@@ -8,6 +8,7 @@ when it is asked for.
 import json
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -131,12 +132,14 @@ class _Pickled(_Weights):
 
     def _load(self, file: Path) -> Any:
         try:
-            return torch.load(file, map_location="cpu", mmap=self.mapped, weights_only=True)
-        except pickle.UnpicklingError as error:
-            found = re.search(r"[Uu]nsupported (?:global|operand|class|type)\S*:? *(?:GLOBAL )?([\w.]+)?", str(error))
-            if found is None:
-                raise _damaged(file, error) from error
-            what = f" ({found[1]})" if found[1] else ""
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # an error says all there is to say
+                return torch.load(file, map_location="cpu", mmap=self.mapped, weights_only=True)
+        except pickle.UnpicklingError as error:  # torch's own words advise to read the file unsafely
+            named = re.search(r"GLOBAL ([\w.]+)", str(error))
+            if named is None and "Unsupported operand" not in str(error):
+                raise _damaged(file, pickle.UnpicklingError("no pickle of weights")) from error
+            what = f" ({named[1]})" if named else ""
             raise ValueError(
                 f"{file} holds more than weights{what}: a pickle may carry code, so it was refused and nothing in it "
                 "was run; get the checkpoint from its authors"

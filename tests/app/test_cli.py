@@ -1,6 +1,8 @@
+import errno
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -15,7 +17,9 @@ from PIL import Image
 from app.cli import main
 from data import masks
 from data.world.world import World
+from model.convert import _convert, _sizes
 from tests import tiny
+from tests.model.convert import released
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -148,6 +152,12 @@ def test_a_missing_or_damaged_checkpoint_is_refused(checkpoint, pictures, tmp_pa
         (["world", "sample", "--out", "x", "--split", "tset"], "test_crowd"),
         (["eval", "wrold"], "did you mean world?"),
         (["eval", "world", "--split", "tset"], "test_crowd"),
+        (["convert", "a", "b"], "--from"),
+        (["convert", "--from", "lsia", "a", "b"], "did you mean lisa?"),
+        (["convert", "--from", "lisa", "nowhere", "b"], "no checkpoint at nowhere"),
+        (["convert", "--from", "lisa", ".", "b", "--settings", "template"], "key=value"),
+        (["convert", "--from", "lisa", ".", "b", "--settings", "template=]"], "cannot be read"),
+        (["convert", "--from", "lisa", ".", "b", "--settings", "templat=llava_v1"], "did you mean 'template'?"),
         (["app", "--port", "70000"], "65535"),
         (["train"], "tiny/"),
         (["train", "tiny/nothing"], "tiny/"),
@@ -194,6 +204,53 @@ def test_eval_world_prints_numbers_and_writes_records(checkpoint, tmp_path, caps
     assert "overall" in capsys.readouterr().out
 
 
+@pytest.fixture
+def release(tmp_path, monkeypatch):
+    """A released LISA of the smallest sizes, CLIP beside it."""
+    made = tmp_path / "release"
+    made.mkdir()
+    rows = released.fast_tokenizer(made, [*released.SURROUND, "[SEG]"])
+    released.config(made, rows)
+    released.save(made, released.lisa(rows), parts=2)
+    released.clip(tmp_path / "clip-tiny")
+    monkeypatch.setattr(_sizes, "SAMS", {(32, 2): released.SAM})
+    return made
+
+
+def test_convert_makes_a_checkpoint_that_can_be_asked(release, pictures, capsys):
+    made = release.parent / "made"
+    assert main(["convert", "--from", "lisa", str(release), str(made), "--check"]) == 0
+    said = capsys.readouterr().out
+    assert f"wrote {made}: " in said
+    assert "compared" in said
+    assert "inv_freq and 2 more (computed from the sizes)" in said
+    assert main(["ask", str(pictures / "one.png"), "Where?", "--json", "--checkpoint", str(made)]) == 0
+    assert set(json.loads(capsys.readouterr().out)) == {"text", "segments", "timings"}
+    assert "exists already" in refused(capsys, "convert", "--from", "lisa", release, made)
+
+
+def test_convert_refuses_in_one_line_and_leaves_nothing(release, capsys, monkeypatch):
+    made = release.parent / "made"
+    before = sorted(release.parent.rglob("*"))
+    words = ["convert", "--from", "lisa", str(release), str(made)]
+    assert "try --from gsva or lisa" in refused(capsys, "convert", "--from", "read", release, made)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_convert, "write", full)
+        assert f"{made}: No space left on device" in refused(capsys, *words)
+    with monkeypatch.context() as patched:
+        patched.setattr(_convert, "write", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+        assert main(words) == 130  # as with Ctrl-C
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert sorted(release.parent.rglob("*")) == before
+    shard = next(release.glob("*00002.bin"))
+    shard.write_bytes(shard.read_bytes()[:1000])
+    assert shard.name in refused(capsys, *words)
+
+
 def started(*words, **options):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run(
@@ -205,7 +262,7 @@ def test_help_and_version_answer_at_once():
     begin = time.perf_counter()
     said = started("--help", capture_output=True, text=True)
     assert said.returncode == 0
-    assert all(command in said.stdout for command in ("ask", "world", "eval", "train", "app", "--version"))
+    assert all(command in said.stdout for command in ("ask", "world", "eval", "train", "convert", "app", "--version"))
     assert time.perf_counter() - begin < 10  # a machine under load; importing torch alone takes longer there
     loaded = subprocess.run(
         [sys.executable, "-c", "import sys, app.cli; print('torch' in sys.modules, 'numpy' in sys.modules)"],
@@ -214,7 +271,7 @@ def test_help_and_version_answer_at_once():
     assert loaded.stdout.split() == ["False", "False"]
 
 
-@pytest.mark.parametrize("words", [["ask"], ["world"], ["world", "sample"], ["eval"], ["train"], ["app"]])
+@pytest.mark.parametrize("words", [["ask"], ["world"], ["world", "sample"], ["eval"], ["train"], ["convert"], ["app"]])
 def test_every_command_has_help(capsys, words):
     with pytest.raises(SystemExit) as left:
         main([*words, "--help"])

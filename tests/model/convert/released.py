@@ -111,7 +111,8 @@ def uground(rows: int) -> dict[str, torch.Tensor]:
     """A whole UGround but for CLIP."""
     more = {name.replace("mm_projector", "out_mm_projector"): shape for name, shape in projector(2).items()}
     made = lisa(rows, 2) | values(more, 7) | values({"ppm._layer_gate_W_similarity": (LAYERS + 1, D)}, 8)
-    return {**made, "model.decoder_modules_initialized": torch.tensor(True)}
+    critic = {"ppm.critic.0.weight": torch.ones(128, LAYERS + 1)}
+    return {**made, **critic, "model.decoder_modules_initialized": torch.tensor(True)}
 
 
 def config(folder: Path, rows: int, **more: object) -> None:
@@ -168,9 +169,8 @@ def _special(folder: Path, **more: object) -> None:
     }  # fmt: skip
     held = {"tokenizer_class": "LlamaTokenizer", "model_max_length": 512, "padding_side": "right", **spelled, **more}
     (folder / "tokenizer_config.json").write_text(json.dumps(held))
-    (folder / "special_tokens_map.json").write_text(
-        json.dumps({"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<unk>"})
-    )
+    plain = {key: {k: v for k, v in token.items() if k != "__type"} for key, token in spelled.items()}
+    (folder / "special_tokens_map.json").write_text(json.dumps({**plain, "pad_token": "<unk>"}))
 
 
 def clip(folder: Path, weights: bool = True) -> dict[str, torch.Tensor]:

@@ -160,9 +160,13 @@ def test_read_has_the_points_of_its_release(tmp_path, settings, points):
 @pytest.mark.parametrize("use", ["last", "likely"])
 def test_uground_keeps_its_policy(tmp_path, use):
     source, weights = folder(tmp_path, LLAVA_15, released.uground)
-    convert("uground", source, tmp_path / "made", sam_options=released.SAM, settings={"at_use": use}, check=True)
+    unused = ("inv_freq", "out_mm_projector", "decoder_modules", "critic")
+    report = convert(
+        "uground", source, tmp_path / "made", sam_options=released.SAM, settings={"at_use": use}, check=True
+    )
+    left = {key.name for key in report.unused if key.name in weights}
+    assert left == {name for name in weights if any(word in name for word in unused)}
     model = GroundingModel.from_pretrained(tmp_path / "made")
-    unused = ("inv_freq", "out_mm_projector", "decoder_modules")
     assert {"policy.average": torch.zeros(())} == is_same(model, weights, unused)
     assert model.policy.weight.shape == (released.LAYERS + 1, released.D)
     marks = torch.randn(3, released.LAYERS + 1, released.D)
@@ -191,7 +195,7 @@ def gsva(root, rank, style, whole):
     base = root / "llava-base"
     base.mkdir()
     rows = released.fast_tokenizer(base, ["<im_patch>", *released.SURROUND])
-    released.config(base, rows)
+    released.config(base, rows, mm_use_im_start_end=False)
     under = released.values(released.language(rows) | released.projector(1), 1, torch.float16)
     released.save(base, under, parts=2)
     tower = released.clip(root / "clip-tiny")
@@ -234,6 +238,7 @@ def test_gsvas_adapters_are_merged(tmp_path, rank, style, whole):
     rows = len(weights["lm_head.weight"])
     assert (vocabulary["[SEG]"], vocabulary["[REJ]"], vocabulary["<image>"]) == (rows - 2, rows - 1, rows)
     assert model.backbone.mark_ids == (rows - 2, rows - 1)
+    assert "<im_start><image><im_end>" in model.backbone.tokenizer.chat_template
     assert ask(model).text is not None
 
 
