@@ -1,5 +1,7 @@
 """The backbone against the stock LLaVA's own forward, and against itself: packed, cached, uncached."""
 
+import copy
+import dataclasses
 import re
 
 import numpy as np
@@ -257,3 +259,101 @@ def test_half_precision_is_for_parameters_alone(convolutional, tmp_path):
     assert float(tower.normalization.running_mean[0]) == pytest.approx(1 / 3, abs=1e-7)
     weight = convolutional.tower.embedder.embedder.convolution.weight
     assert torch.equal(tower.convolution.weight, weight.bfloat16().float())
+
+
+@pytest.fixture
+def cornered(backbone) -> LlavaBackbone:
+    """Pictures in the corner, their padding hidden from both networks; attention by plain products."""
+    options = dataclasses.replace(backbone.options, padding="corner", hide_padding=True)
+    made = LlavaBackbone(backbone.llava, backbone.tokenizer, options, lambda count: tuple(range(count))).eval()
+    yield made
+    made.llava.set_attn_implementation("sdpa")
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+def test_hidden_padding_is_seen_by_nobody(cornered, attention):
+    cornered.llava.set_attn_implementation(attention)
+    image = picture(3, (30, 60))  # 4 rows of 8 patches show the picture
+    assert cornered._shown([image.shape[:2]]).sum() == 32
+    first = batch(cornered, [image], [[TALKS[0]]])
+    one = cornered(first)
+    first.prepared[0, :, 40:] = 255  # the padding's own pixels
+    two = cornered(first)
+    same(one.logits, two.logits)
+    # Nor do the padded patches' states matter, whatever they are.
+    embed = cornered._embed
+
+    def spoiled(ids, prepared, sizes):
+        made = embed(ids, prepared, sizes)
+        hidden = torch.zeros_like(ids, dtype=torch.bool)
+        hidden[ids == cornered.image_id] = ~cornered._shown(sizes).flatten()
+        return made.masked_fill(hidden[..., None], 3.0)
+
+    cornered._embed = spoiled
+    same(cornered(first).logits, one.logits)
+    del cornered._embed
+    plain = LlavaBackbone(
+        cornered.llava,
+        cornered.tokenizer,
+        dataclasses.replace(cornered.options, hide_padding=False),
+        lambda n: (n - 1,),
+    ).eval()
+    assert (plain(first).logits - one.logits).abs().max() > 1e-2
+
+
+@torch.inference_mode()
+def test_hidden_padding_stays_hidden_while_an_answer_is_written(cornered):
+    """The trace of a generated answer is that of the same answer given."""
+    image, asked = picture(5, (30, 60)), [("Where is the red cup?", None)]
+    ids, made = generated_with_marks(cornered, asked, image)
+    prompt = cornered.encode_chat(asked).ids
+    whole = torch.cat([prompt, made.ids])
+    given = ChatBatch(
+        cornered.prepare(image)[None],
+        [image.shape[:2]],
+        whole[None],
+        torch.where(torch.arange(len(whole)) < len(prompt), -100, whole)[None],
+        torch.arange(len(whole))[None],
+        torch.zeros(1, len(whole), dtype=torch.int64),
+    )
+    cornered.mark_ids = (ids[0], ids[-1] if ids[-1] != ids[0] else ids[len(ids) // 2])
+    read = cornered(given)
+    assert read.logits.argmax(dim=-1).tolist() == ids
+    same(read.traces[0].marks, made.trace.marks)
+    same(read.traces[0].image, made.trace.image)
+
+
+def test_pictures_come_in_as_the_settings_say(backbone):
+    image = np.random.default_rng(1).integers(0, 256, (30, 60, 3), dtype=np.uint8)
+    frames = {}
+    for padding in ("letterbox", "corner", "centre_crop", "stretch"):
+        options = dataclasses.replace(backbone.options, padding=padding, resample="bicubic")
+        made = LlavaBackbone(backbone.llava, backbone.tokenizer, options, lambda n: (n - 1,))
+        frames[padding] = made.input_frame((30, 60)).window
+        assert made.prepare(image).shape == (3, 64, 64)
+    assert frames == {
+        "letterbox": (0, 16, 64, 48),
+        "corner": (0, 0, 64, 32),
+        "centre_crop": (0, 0, 64, 64),
+        "stretch": (0, 0, 64, 64),
+    }
+
+
+def test_marks_are_spelled_as_the_tokenizer_has_them(backbone):
+    """A tokenizer with [SEG] and no word for absence, as LISA's."""
+    words = copy.deepcopy(backbone.tokenizer)
+    words.add_tokens(["[SEG]"])
+    text = backbone.llava.config.text_config
+    size, text.vocab_size = text.vocab_size, len(words)
+    try:
+        options = dataclasses.replace(backbone.options, seg="[SEG]", rej=None)
+        made = LlavaBackbone(backbone.llava, words, options, lambda n: (n - 1,))
+        with pytest.raises(ValueError, match=r"lacks \[REJ\]"):
+            LlavaBackbone(backbone.llava, words, dataclasses.replace(options, rej="[REJ]"), lambda n: (n - 1,))
+    finally:
+        text.vocab_size = size
+    assert made.mark_ids == (words.get_vocab()["[SEG]"], -1)
+    chat = made.encode_chat([("Where is the [SEG] cup?", "The red cup <SEG>, the lamp <REJ>.")])
+    assert int((chat.ids == made.mark_ids[0]).sum()) == 1  # the one typed in the question stays text
+    assert made._text(chat.labels[chat.labels != -100].tolist()).startswith("The red cup <SEG>, the lamp")
