@@ -15,6 +15,12 @@ _BEGINS = (
 )
 BEGINS = re.compile(rf"\b(?:{_BEGINS}|(?:some|any)(?:thing|one)\b)", re.IGNORECASE)
 SENTENCE = re.compile(r"[.;:!?]\s")
+# How LISA, GSVA, READ and UGround lead up to a mark; a name may follow, or nothing.
+LEADS = re.compile(
+    r"^(?:sure\b[\s,]*)?(?:(?:it is|they are|(?:the )?segmentation(?: results?)?(?: is| are)?)\b(?! of\b)[\s:]*)?",
+    re.IGNORECASE,
+)
+MASK_OF = re.compile(r"^(?:the (?:mask|segmentation) of|the referred) (.+) is$", re.IGNORECASE)
 JOINED = re.compile(rf"(?:,|,?\s*\b(?:and|or|but)\b)\s+(?={_BEGINS})", re.IGNORECASE)
 
 # LLaVA-1.5's conversation; what stands between generation marks is learned. A question begins with a space, so that its
@@ -111,7 +117,8 @@ def _phrase(words: str, follows: bool) -> str:
         words = words[(joins[0] if at_once else joins[-1]).end() :]
     elif "," in words and BEGINS.search(words.rpartition(",")[2]):
         words = words.rpartition(",")[2]
-    words = words.strip(" ,.;:\n\t")
+    words = LEADS.sub("", words.strip(" ,.;:\n\t"))
+    words = MASK_OF.sub(r"\1", words)
     begins = BEGINS.search(words)
     words = words[begins.start() :] if begins else words
     return words[:1].lower() + words[1:]

@@ -103,3 +103,19 @@ def test_a_first_word_is_the_token_that_it_is_elsewhere(tokenizer):
     for chat, layout in ((asked, f"USER: {IMAGE}\n cup "), (later, "USER: cup ")):
         assert tokenizer.apply_chat_template(chat, tokenize=False) == layout
         assert inside in tokenizer(layout, add_special_tokens=False)["input_ids"]
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("Sure, it is <SEG>.", [""]),
+        ("Sure, <SEG>.", [""]),
+        ("Sure, the segmentation result is <SEG>.", [""]),
+        ("It is the red cup <SEG>.", ["the red cup"]),
+        ("Sure, the cup:<SEG>, dog:<REJ>.", ["the cup", "dog"]),
+        ("The segmentation results are dog <SEG>, two cats <SEG>.", ["dog", "two cats"]),
+        ("Sure, the mask of left man is <SEG>, the mask of right man is <SEG>.", ["left man", "right man"]),
+    ],
+)
+def test_the_published_systems_answers_name_what_they_name(text, named):
+    assert phrases(text) == named
