@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
-CHECKPOINT = ROOT / "checkpoints" / "tiny"
+CHECKPOINTS = ROOT / "checkpoints"
+CHECKPOINT = CHECKPOINTS / "tiny"
 
 
 class Parser(argparse.ArgumentParser):
@@ -44,6 +45,7 @@ def parser() -> Parser:
     _eval(commands)
     commands.add_parser("train", help="train a stage of a recipe", add_help=False)  # its own words: train/launch.py
     _convert(commands)
+    _download(commands)
     _parity(commands)
     _app(commands)
     return made
@@ -117,6 +119,17 @@ def _parity(commands: Any) -> None:
     _json(parity)
 
 
+def _download(commands: Any) -> None:
+    download = _command(commands, "download", "fetch a released checkpoint and convert it")
+    download.add_argument("name", nargs="?", metavar="NAME", help="see --list")
+    download.add_argument("--list", action="store_true", help="print what there is, or what NAME is, and stop")
+    _json(download)
+    download.add_argument("--dry-run", action="store_true", help="say what would be fetched, and stop")
+    download.add_argument("--out", type=Path, metavar="DIR", help="the folder to make (default checkpoints/NAME)")
+    download.add_argument("--endpoint", metavar="URL", help="of the hub (default HF_ENDPOINT, or huggingface.co)")
+    download.add_argument("--check", action="store_true", help="read the result again and compare every number")
+
+
 def _app(commands: Any) -> None:
     page = _command(commands, "app", "open the page")
     page.add_argument("--port", type=_port, default=8501, help="default 8501")
@@ -132,7 +145,11 @@ def _command(commands: Any, name: str, what: str) -> Parser:
 
 def _checkpoint(command: Parser) -> None:
     command.add_argument(
-        "--checkpoint", type=Path, default=CHECKPOINT, metavar="DIR", help="default: the one that ships"
+        "--checkpoint",
+        type=Path,
+        default=CHECKPOINT,
+        metavar="DIR or NAME",
+        help="a folder, or what `pinpoint download` has fetched (default: the one that ships)",
     )
 
 

@@ -1,4 +1,5 @@
-"""The command line: ``pinpoint ask``, ``world``, ``eval``, ``train``, ``convert`` and ``app``.
+"""The command line: ``pinpoint ask``, ``world``, ``eval``, ``train``, ``convert``, ``download``,
+``parity`` and ``app``.
 
 What a person can get wrong ends in one plain line on standard error and exit code 2, never in a traceback. Heavy
 packages are imported by the command that needs them, so that ``--help`` and a wrong word answer at once.
@@ -8,10 +9,11 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from app.arguments import CHECKPOINT, ROOT, Parser, parse
+from app.arguments import CHECKPOINT, CHECKPOINTS, ROOT, Parser, parse
 
 __all__ = ["CHECKPOINT", "main"]
 
@@ -29,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 "world": _world,
                 "eval": _eval,
                 "convert": _convert,
+                "download": _download,
                 "parity": _parity,
                 "app": _app,
             }
@@ -123,8 +126,6 @@ def _train(words: list[str]) -> int:
 
 
 def _convert(args: argparse.Namespace) -> int:
-    import signal
-
     import yaml
 
     settings = {}
@@ -140,11 +141,7 @@ def _convert(args: argparse.Namespace) -> int:
         raise ValueError(f"no checkpoint at {args.source}: name a folder, or a file of weights")
     from model.convert import convert
 
-    def leave(*_: object) -> None:
-        raise KeyboardInterrupt  # so that what is half made is removed
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
+    with _cleaned():
         report = convert(
             args.system,
             args.source,
@@ -155,8 +152,6 @@ def _convert(args: argparse.Namespace) -> int:
             settings=settings,
             check=args.check,
         )
-    finally:
-        signal.signal(signal.SIGTERM, before)
     print(f"wrote {args.target}: {report.text()}")
     return 0
 
@@ -172,6 +167,63 @@ def _parity(args: argparse.Namespace) -> int:
     found = list(parity.check(args.folder))
     print(json.dumps([asdict(one) for one in found]) if args.json else parity.table(found))
     return 0 if all(one.passed for one in found) else 1
+
+
+def _download(args: argparse.Namespace) -> int:
+    from model.released import find
+
+    if args.json and not args.list:
+        raise ValueError("--json goes with --list")
+    if args.list:
+        release = find(args.name) if args.name else None
+        from app import catalogue
+
+        values = catalogue.as_json()
+        if release is None:
+            print(json.dumps(values) if args.json else catalogue.as_text())
+        else:
+            print(json.dumps(values["releases"][release.name]) if args.json else catalogue.one(release))
+        return 0
+    if args.name is None:
+        raise ValueError("which release? `pinpoint download --list` prints their names")
+    release = find(args.name)
+    if release.is_part and args.out:
+        raise ValueError(f"{release.name} is a part and stays in the hub client's cache: leave --out away")
+    target = (args.out or CHECKPOINTS / release.name).absolute()
+    from app import catalogue
+    from model.released import download as work
+    from model.released.hub import Hub
+
+    hub = Hub(args.endpoint)
+    if args.dry_run:
+        plan = work.plan(release, hub)
+        print(catalogue.planned(plan, sum(hub.missing(file) for file in plan.files)))
+        return 0
+    try:
+        with _cleaned():
+            made = work.download(release, target, hub, lambda line: print(line, flush=True), args.check)
+    except KeyboardInterrupt:
+        print("pinpoint: stopped; what has arrived is kept, and the same command goes on", file=sys.stderr)
+        return 130
+    print(
+        f"{made}" if release.is_part else f"ask it: pinpoint ask PICTURE QUESTION --checkpoint {args.out or args.name}"
+    )
+    return 0
+
+
+@contextmanager
+def _cleaned() -> Iterator[None]:
+    """A process that is told to end removes what it has half made."""
+    import signal
+
+    def leave(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _app(args: argparse.Namespace) -> int:
@@ -195,10 +247,22 @@ def _app(args: argparse.Namespace) -> int:
 
 
 def _folder(checkpoint: Path) -> Path:
-    """The checkpoint's absolute path; its damage is found when it is read."""
-    if not (checkpoint / "config.json").is_file():
+    """The absolute path of a checkpoint's folder, or of the one of that name; its damage is found when it is read."""
+    if (checkpoint / "config.json").is_file():
+        return checkpoint.resolve()
+    name = str(checkpoint)
+    if checkpoint.name != name:
         raise ValueError(f"no checkpoint at {checkpoint}: name a folder that holds config.json, or train one")
-    return checkpoint.resolve()
+    if (CHECKPOINTS / name / "config.json").is_file():
+        return (CHECKPOINTS / name).resolve()
+    from model.released import near, table
+
+    release = table().releases.get(name)
+    if release is not None and not release.is_part:
+        raise ValueError(f"{name} is not here yet: run `pinpoint download {name}` first")
+    close = near(name) if release is None else None
+    hint = f"did you mean {close}?" if close else "name a folder that holds config.json, or train one"
+    raise ValueError(f"no checkpoint at {checkpoint}: {hint}")
 
 
 if __name__ == "__main__":

@@ -59,10 +59,15 @@ class GroundingModel(nn.Module):
         with torch.device(device):
             family = backbones.load(config.backbone.family)
             options = settings(family.Options, config.backbone.options, "backbone")
-            return cls._assemble(config, family.build(options, tokenizer), tokenizer)
+            return cls.assemble(config, family.build(options, tokenizer), tokenizer)
 
     @classmethod
-    def _assemble(cls, config: ModelConfig, network: nn.Module, tokenizer: PreTrainedTokenizerBase) -> "GroundingModel":
+    def assemble(cls, config: ModelConfig, network: nn.Module, tokenizer: PreTrainedTokenizerBase) -> "GroundingModel":
+        """A model of the backbone's ``network``, as its family builds or loads it; the other parts are random.
+
+        Raises:
+            ValueError: a part, a channel or an option is unknown, or the sizes do not fit together.
+        """
         family = backbones.load(config.backbone.family)
         options = settings(family.Options, config.backbone.options, "backbone")
         backbone = family.Model(network, tokenizer, options, config.layer.candidates)
@@ -199,7 +204,7 @@ class GroundingModel(nn.Module):
         except Exception as error:  # a damaged file makes the libraries raise nearly anything
             raise _damaged(folder / "backbone", error) from error
         try:
-            model = cls._assemble(config, network, tokenizer)
+            model = cls.assemble(config, network, tokenizer)
         except ValueError as error:
             raise ValueError(f"{folder}: {error}") from error
         for part in model._parts():

@@ -106,7 +106,7 @@ def load(folder: Path, options: Options, dtype: torch.dtype | None) -> LlavaForC
         ValueError: the folder holds something else, lacks a tensor, or has one of another shape.
     """
     _check_sizes(folder / "config.json", options)
-    with _quiet():
+    with quiet():
         read: Any = LlavaForConditionalGeneration.from_pretrained(
             folder, dtype=dtype or _stored(folder), local_files_only=True, output_loading_info=True
         )
@@ -142,7 +142,7 @@ def _check_sizes(path: Path, options: Options) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without the bars and tables that transformers prints while it reads and writes."""
     bars, verbosity = notices.is_progress_bar_enabled(), notices.get_verbosity()
     notices.disable_progress_bar()
@@ -470,7 +470,7 @@ class LlavaBackbone(Backbone):
         }
         for shared in self.llava.all_tied_weights_keys:
             state.pop(shared, None)
-        with _quiet():
+        with quiet():
             self.llava.save_pretrained(folder, state_dict=state)
         self.tokenizer.save_pretrained(folder)
 

@@ -1,0 +1,121 @@
+"""A fresh start: a stock LLaVA and SAM put together as the preset ``pinpoint`` has it, to train from.
+
+LLaVA answers in words as before. ``<SEG>`` and ``<REJ>`` are new tokens, and the channels new layers: both have to
+learn.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer, LlavaConfig, LlavaForConditionalGeneration, PreTrainedTokenizerBase
+
+from data.sample import REJ, SEG
+from model.backbones.llava import quiet
+from model.config import ModelConfig, Part, preset
+from model.grounding import GroundingModel
+from model.tokens import IMAGE, add_marks
+
+# LLaVA-1.5's conversation ("vicuna_v1" in its code): the words that it was trained with. What stands between generation
+# marks is learned.
+CHAT_TEMPLATE = (
+    "{{ bos_token }}A chat between a curious human and an artificial intelligence assistant. The assistant gives "
+    "helpful, detailed, and polite answers to the human's questions.{{ ' ' }}"
+    "{% for message in messages %}"
+    "{% if message['role'] == 'user' %}USER:{{ ' ' }}{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}<image>{{ '\\n' }}{% else %}{{ part['text'] }}{% endif %}{% endfor %}{{ ' ' }}"
+    "{% else %}ASSISTANT:{% generation %}{% for part in message['content'] %}{{ ' ' + part['text'] }}{% endfor %}"
+    "{{ eos_token }}{% endgeneration %}{% endif %}"
+    "{% endfor %}{% if add_generation_prompt %}ASSISTANT:{% endif %}"
+)
+
+
+def assemble(llava: Path, sam: Path, target: Path, config: ModelConfig | None = None, seed: int = 0) -> None:
+    """Write a checkpoint folder; complete or not at all. Weights keep their dtype; the channels are float32.
+
+    Args:
+        llava: folder of a LLaVA as transformers stores it, with its tokenizer.
+        sam: file of the released SAM's weights.
+        target: the folder to make.
+        config: of the result, with SAM's sizes; LLaVA's come from its own configuration. The preset if None.
+        seed: of the channels.
+
+    Raises:
+        ValueError: a file is damaged, or is no LLaVA or no SAM of these sizes.
+    """
+    config = config or preset("pinpoint")
+    held = _config(llava)
+    tokenizer, network = _read(llava)
+    if held.image_token_id != tokenizer.convert_tokens_to_ids(IMAGE):
+        raise ValueError(f"{llava}: its configuration and its tokenizer do not agree on {IMAGE}")
+    _add_marks(network, tokenizer)
+    tokenizer.chat_template = CHAT_TEMPLATE
+    tokenizer.padding_side = "right"
+    tokenizer.model_max_length = held.text_config.max_position_embeddings
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        made = GroundingModel.assemble(_sized(config, network.config), network, tokenizer)
+    _load_sam(made, sam)
+    made.save_pretrained(target)
+
+
+def _config(folder: Path) -> Any:
+    """LLaVA's configuration; that of another model would be read without a word, and its weights fit nowhere."""
+    try:
+        held: Any = LlavaConfig.from_pretrained(folder, local_files_only=True)
+        kind = held.text_config.model_type, held.vision_config.model_type, held.vision_feature_select_strategy
+    except Exception as error:  # a damaged file makes the library raise nearly anything
+        raise ValueError(f"{folder / 'config.json'} is missing or damaged: fetch it again") from error
+    if held.model_type != "llava" or kind != ("llama", "clip_vision_model", "default"):
+        raise ValueError(f"{folder} holds no LLaVA-1.5: a Llama and CLIP's patches are needed")
+    return held
+
+
+def _read(folder: Path) -> tuple[PreTrainedTokenizerBase, Any]:
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        with quiet():
+            read: Any = LlavaForConditionalGeneration.from_pretrained(
+                folder, dtype="auto", local_files_only=True, output_loading_info=True
+            )
+    except Exception as error:  # as above
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ValueError(f"{folder} is missing or damaged ({reason[:200]}): fetch it again") from error
+    network, found = read
+    for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if found.get(what):
+            names = sorted(map(str, found[what]))
+            raise ValueError(f"{folder}: {what.replace('_keys', '')} weights, {names[0]} among them: fetch it again")
+    return tokenizer, network
+
+
+def _add_marks(network: Any, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Add the marks. Their rows begin as the mean of all others: a random one would be far likelier than any word."""
+    others = sorted(tokenizer.get_vocab().values())
+    add_marks(tokenizer, lstrip=True)
+    new = sorted({tokenizer.get_vocab()[mark] for mark in (SEG, REJ)} - set(others))
+    if len(tokenizer) > network.get_input_embeddings().weight.shape[0]:
+        network.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    with torch.no_grad():
+        for layer in (network.get_input_embeddings(), network.get_output_embeddings()):
+            layer.weight[new] = layer.weight[others].float().mean(dim=0).to(layer.weight.dtype)
+
+
+def _sized(config: ModelConfig, held: Any) -> ModelConfig:
+    """The configuration with the sizes of a LLaVA."""
+    options = dict(config.backbone.options)
+    options["input_size"], options["feature_layer"] = held.vision_config.image_size, held.vision_feature_layer
+    for part, sizes in (("vision", held.vision_config), ("text", held.text_config)):
+        options[part] = {key: getattr(sizes, key) for key in options[part]}
+    options["text"]["vocab_size"] = held.text_config.vocab_size
+    return replace(config, backbone=Part(config.backbone.family, options))
+
+
+def _load_sam(model: GroundingModel, path: Path) -> None:
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        model.segmenter.load_state_dict(weights)
+    except Exception as error:  # as above
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+        raise ValueError(f"{path} is damaged, or no SAM of this size ({'; '.join(lines[:2])[:200]})") from error
