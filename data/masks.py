@@ -59,3 +59,66 @@ def _runs(counts: bytes) -> list[int]:
     if shift:
         raise ValueError("its last run is cut off")
     return runs
+
+
+def from_polygons(polygons: object, size: tuple[int, int], where: str) -> RLE:
+    """The union of polygons, each drawn by pycocotools; an area that two share counts once.
+
+    Args:
+        polygons: ``[[x, y, x, y, ...], ...]`` in original pixels.
+        size: ``(H, W)``.
+        where: in which annotation they stand, for errors.
+
+    Raises:
+        ValueError: a polygon has fewer than three points, an odd number of coordinates, one that is no finite number,
+            or one far outside the picture (pycocotools takes memory by the length of an outline).
+    """
+    if not isinstance(polygons, list) or not polygons:
+        raise ValueError(f"{where}: its polygons are {polygons!r:.60}")
+    height, width = size
+    reach = 10 * max(height, width)
+    for polygon in polygons:
+        if not isinstance(polygon, list) or not all(type(value) in (int, float) for value in polygon):
+            raise ValueError(f"{where}: a polygon is no list of numbers")
+        if len(polygon) % 2:
+            raise ValueError(f"{where}: a polygon has {len(polygon)} numbers: its last point has no y")
+        if len(polygon) < 6:
+            raise ValueError(f"{where}: a polygon of {len(polygon) // 2} points is none")
+        if not all(-reach <= value <= reach for value in polygon):  # false for NaN, too
+            raise ValueError(
+                f"{where}: a polygon has a point that is no place in or near a picture of {width} x {height}"
+            )
+    return _joined(coco.frPyObjects(polygons, height, width))
+
+
+def from_coco(segmentation: object, size: tuple[int, int], where: str) -> RLE:
+    """A COCO segmentation: polygons, one RLE, or a list of RLEs, whose counts may be compressed or not; the union.
+
+    Raises:
+        ValueError: it is none of these, or an RLE is not of the picture's size.
+    """
+    if isinstance(segmentation, list) and segmentation and isinstance(segmentation[0], list):
+        return from_polygons(segmentation, size, where)
+    made = []
+    for part in segmentation if isinstance(segmentation, list) and segmentation else [segmentation]:
+        if not isinstance(part, dict):
+            raise ValueError(f"{where}: its segmentation is neither polygons nor a run-length mask")
+        if list(part.get("size", ())) != list(size):
+            raise ValueError(f"{where}: a run-length mask of size {part.get('size')} for a picture of {list(size)}")
+        try:
+            made.append(encode(decode(part)))
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
+    return union(made, size)
+
+
+def union(rles: list[RLE], size: tuple[int, int]) -> RLE:
+    """The union of masks of one size; empty for none."""
+    if not rles:
+        return encode(np.zeros(size, dtype=bool))
+    return _joined([{"size": rle["size"], "counts": rle["counts"].encode("ascii")} for rle in rles])
+
+
+def _joined(parts: list[RLE]) -> RLE:
+    made = coco.merge(parts)
+    return {"size": [int(side) for side in made["size"]], "counts": made["counts"].decode("ascii")}

@@ -1,0 +1,48 @@
+"""Datasets on disk, one file a family, found by name.
+
+A file has ``find(root) -> list[Source]``: what of its family lies in a tree, by dataset and split, without opening it.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from data.datasets.base import Dataset, Source
+from data.plugins import Plugins
+
+__all__ = ["add", "available", "load", "open_dataset", "sources"]
+
+_files = Plugins(__name__, __path__, "family of datasets")
+available, load, add = _files.available, _files.load, _files.add
+
+
+def sources(root: Path) -> Iterator[Source]:
+    """Every dataset and split of a tree, families in alphabetical order.
+
+    Raises:
+        ValueError: the root is no folder.
+    """
+    if not root.is_dir():
+        raise ValueError(f"no folder {root}: name the root of the dataset trees")
+    for family in available():
+        yield from load(family).find(root)
+
+
+def open_dataset(root: Path, dataset: str, split: str) -> Dataset:
+    """A dataset of a tree, by name and split.
+
+    Raises:
+        ValueError: it is not there, or its annotations cannot be read.
+    """
+    import difflib
+
+    found = list(sources(root))
+    for source in found:
+        if (source.dataset, source.split) == (dataset, split):
+            return source.open()
+    names = sorted({source.dataset for source in found})
+    if dataset in names:
+        splits = ", ".join(source.split for source in found if source.dataset == dataset)
+        raise ValueError(f"{root}: {dataset} has no split {split!r}; it has {splits}")
+    near = difflib.get_close_matches(dataset, names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names) or 'none'}"
+    raise ValueError(f"{root}: no dataset {dataset!r}: {hint}")
