@@ -16,6 +16,9 @@ Points = TypeVar("Points", np.ndarray, torch.Tensor)
 Size = tuple[int, int]
 
 
+MOST_CUT = 64  # areas of the target that a picture may fill before what sticks out is cut
+
+
 @dataclass(frozen=True)
 class Frame:
     """Original pixels -> target pixels.
@@ -110,13 +113,19 @@ class Frame:
         self, image: np.ndarray, fill: tuple[int, int, int] = (0, 0, 0), resample: str = "bilinear"
     ) -> np.ndarray:
         """``(H, W, 3)`` uint8 -> ``(h, w, 3)`` uint8, antialiased, ``resample`` "bilinear" or "bicubic"; what the image
-        does not cover is ``fill``."""
+        does not cover is ``fill``. For frames of whole pixels: letterbox, centre crop, stretch."""
         kind = Image.Resampling[resample.upper()]
         left, top, right, bottom = self.window
-        x0, y0 = (left - self.offset[0]) / self.scale[0], (top - self.offset[1]) / self.scale[1]
-        x1, y1 = (right - self.offset[0]) / self.scale[0], (bottom - self.offset[1]) / self.scale[1]
-        box = (max(0.0, x0), max(0.0, y0), min(float(self.source[1]), x1), min(float(self.source[0]), y1))
-        made = Image.fromarray(image).resize((right - left, bottom - top), kind, box=box)
+        wide, high = (round(side * scale) for side, scale in zip(self.source[::-1], self.scale, strict=True))
+        x, y = (max(0, -round(offset)) for offset in self.offset)
+        cut = (x, y, x + right - left, y + bottom - top)
+        if wide * high <= MOST_CUT * self.target[0] * self.target[1]:
+            # Resized whole and cut then, as CLIP's processor does: its filter sees what lies beyond the cut.
+            made = Image.fromarray(image).resize((wide, high), kind).crop(cut)
+        else:  # a line of a picture would become gigabytes
+            fx, fy = self.source[1] / wide, self.source[0] / high
+            box = (cut[0] * fx, cut[1] * fy, cut[2] * fx, cut[3] * fy)
+            made = Image.fromarray(image).resize((right - left, bottom - top), kind, box=box)
         if (right - left, bottom - top) == self.target[::-1]:
             return np.array(made)
         out = np.empty((*self.target, 3), dtype=np.uint8)

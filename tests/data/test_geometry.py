@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 from torch.nn import functional
+from transformers import CLIPImageProcessorPil
 
 from data.geometry import Frame
 
@@ -223,3 +224,27 @@ def test_maps_pass_gradients():
     frame.map_back(maps).sum().backward()
     assert maps.grad is not None
     assert float(maps.grad.sum()) == pytest.approx(12 * 20, rel=1e-4)  # each pixel's weights sum to one
+
+
+@pytest.mark.parametrize("size", [(48, 64), (333, 500), (500, 375), (100, 1777), (22, 30)])
+def test_a_centre_crop_is_that_of_clip_s_own_processor(size):
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    processor = CLIPImageProcessorPil(
+        do_rescale=False, do_normalize=False, size={"shortest_edge": 56}, crop_size={"height": 56, "width": 56}
+    )
+    theirs = np.asarray(processor(images=image, return_tensors="np")["pixel_values"][0]).transpose(1, 2, 0)
+    np.testing.assert_array_equal(Frame.centre_crop(size, 56).image(image, resample="bicubic"), theirs)
+
+
+def test_a_line_of_a_picture_does_not_become_gigabytes():
+    image = np.zeros((1, 20000, 3), np.uint8)
+    image[:, 9990:10010] = 200
+    made = Frame.centre_crop((1, 20000), 336).image(image)
+    assert made.shape == (336, 336, 3) and (made == 200).all()
+
+
+def test_grids_need_not_be_square():
+    frame = Frame.letterbox((30, 60), (40, 60), centred=True)
+    assert frame.target == (40, 60) and frame.scale == (1.0, 1.0) and frame.offset == (0.0, 5.0)
+    crop = Frame.centre_crop((30, 60), (60, 40))
+    assert crop.target == (60, 40) and crop.scale == (2.0, 2.0) and crop.offset == (-40.0, 0.0)
