@@ -11,8 +11,8 @@ from data.plugins import Plugins
 
 __all__ = ["add", "available", "load", "open_dataset", "sources"]
 
-_files = Plugins(__name__, __path__, "family of datasets")
-available, load, add = _files.available, _files.load, _files.add
+_families = Plugins(__name__, __path__, "family of datasets")
+available, load, add = _families.available, _families.load, _families.add
 
 
 def sources(root: Path) -> Iterator[Source]:
