@@ -2,10 +2,12 @@
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 MOST_PIXELS = 64_000_000  # a decoded picture takes 3 bytes a pixel, and several copies while it is resized
 
@@ -24,7 +26,44 @@ def open_image(source: str | Path | bytes, name: str | None = None, most: int = 
         ValueError: it is missing, no picture, damaged, too large, or of 16 bits a channel; the line names it and says
             what to do.
     """
-    named = name or (source.name if isinstance(source, Path) else source if isinstance(source, str) else "the picture")
+    with _opened(source, _named(source, name), most) as image:
+        image.load()
+        return _rgb(ImageOps.exif_transpose(image))
+
+
+def upright_size(source: str | Path | bytes, name: str | None = None, most: int = MOST_PIXELS) -> tuple[int, int]:
+    """``(H, W)`` that :func:`open_image` would give, from the header alone.
+
+    Raises:
+        ValueError: as of :func:`open_image`, but for damage behind the header.
+    """
+    with _opened(source, _named(source, name), most) as image:
+        width, height = image.size
+        return (width, height) if image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8) else (height, width)
+
+
+def open_mask(source: str | Path, name: str | None = None, most: int = MOST_PIXELS) -> np.ndarray:
+    """Read a picture of a mask as ``(H, W)`` bool: true where a pixel is not 0 (of a palette: not its first colour).
+
+    Raises:
+        ValueError: as of :func:`open_image`, or it has an alpha channel, which leaves open what it means.
+    """
+    named = _named(source, name)
+    with _opened(source, named, most) as image:
+        if image.mode not in ("1", "L", "P", "RGB"):
+            raise ValueError(f"{named}: is a mask of kind {image.mode}; save it as black and white or grey, no alpha")
+        image.load()
+        values = np.asarray(image)
+        return values.any(axis=2) if values.ndim == 3 else values.astype(bool)
+
+
+def _named(source: str | Path | bytes, name: str | None) -> str:
+    return name or (source.name if isinstance(source, Path) else source if isinstance(source, str) else "the picture")
+
+
+@contextmanager
+def _opened(source: str | Path | bytes, named: str, most: int) -> Iterator[Image.Image]:
+    """The picture with its header read and checked; what fails inside becomes one plain line."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own warnings of large pictures; the limit below is stricter
@@ -37,8 +76,7 @@ def open_image(source: str | Path | bytes, name: str | None = None, most: int = 
                     )
                 if opened.mode.startswith("I") or opened.mode == "F":
                     raise ValueError(f"{named}: has 16 or more bits a channel; save it with 8 bits a channel")
-                opened.load()
-                return _rgb(ImageOps.exif_transpose(opened))
+                yield opened
     except FileNotFoundError as error:
         raise ValueError(f"{named}: there is no such file") from error
     except IsADirectoryError as error:

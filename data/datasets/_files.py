@@ -27,14 +27,23 @@ def read_json(path: Path, encodings: tuple[str, ...] = ("utf-8",)) -> Any:
             continue
     else:
         raise ValueError(f"{path}: its bytes are neither {' nor '.join(encodings)}: save it in UTF-8")
+    return parse_json(text, str(path))
+
+
+def parse_json(text: str, where: str) -> Any:
+    """The values of a JSON text.
+
+    Raises:
+        ValueError: it is no JSON, cut off, nested too deeply, or holds NaN or infinity.
+    """
     try:
         return json.loads(text, parse_constant=_no_number)
     except RecursionError as error:
-        raise ValueError(f"{path}: is nested too deeply for an annotation file") from error
+        raise ValueError(f"{where}: is nested too deeply for an annotation file") from error
     except _NoNumber as error:
-        raise ValueError(f"{path}: holds {error}, which is no number: mend the annotation") from error
+        raise ValueError(f"{where}: holds {error}, which is no number: mend the annotation") from error
     except ValueError as error:
-        raise ValueError(f"{path}: is no whole JSON ({error}): fetch it again") from error
+        raise ValueError(f"{where}: is no whole JSON ({error}): fetch it again") from error
 
 
 def read_pickle(path: Path) -> Any:
