@@ -53,8 +53,8 @@ def open_mask(source: str | Path, name: str | None = None, most: int = MOST_PIXE
         if image.mode not in ("1", "L", "P", "RGB"):
             raise ValueError(f"{named}: is a mask of kind {image.mode}; save it as black and white or grey, no alpha")
         image.load()
-        values = np.asarray(image)
-        return values.any(axis=2) if values.ndim == 3 else values.astype(bool)
+        values = np.array(image) != 0
+        return values if values.ndim == 2 else values[..., 0] | values[..., 1] | values[..., 2]
 
 
 def _named(source: str | Path | bytes, name: str | None) -> str:

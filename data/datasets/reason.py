@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw
 from data import masks
 from data.datasets import _files
 from data.datasets._store import Store
-from data.datasets.base import Dataset, Picture, Query, Source
+from data.datasets.base import Dataset, Kind, Picture, Query, Source
 from data.images import upright_size
 from data.sample import RLE, Target
 
@@ -78,7 +78,8 @@ class ReasonSeg(Dataset):
         if not file.is_file():
             raise ValueError(f"{picture.name}: has no {file.name} beside it: fetch it again, or take the picture away")
         note = _files.read_json(file, ENCODINGS)
-        texts, kind = _texts(note, where), "sentence" if _flag(note, where) else "phrase"
+        texts = _texts(note, where)
+        kind: Kind = "sentence" if _flag(note, where) else "phrase"
         target, void = _drawn(note, upright_size(picture.path, picture.name), where)
         id = f"{self.name}/{self.split}/{record['name']}"
         asked = [
