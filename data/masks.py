@@ -103,7 +103,7 @@ def from_coco(segmentation: object, size: tuple[int, int], where: str) -> RLE:
     for part in segmentation if isinstance(segmentation, list) and segmentation else [segmentation]:
         if not isinstance(part, dict):
             raise ValueError(f"{where}: its segmentation is neither polygons nor a run-length mask")
-        if list(part.get("size", ())) != list(size):
+        if part.get("size") not in (list(size), tuple(size)):
             raise ValueError(f"{where}: a run-length mask of size {part.get('size')} for a picture of {list(size)}")
         try:
             made.append(encode(decode(part)))

@@ -30,8 +30,8 @@ def read_json(path: Path, encodings: tuple[str, ...] = ("utf-8",)) -> Any:
     return parse_json(text, str(path))
 
 
-def parse_json(text: str, where: str) -> Any:
-    """The values of a JSON text.
+def parse_json(text: str, where: str, remedy: str = "fetch it again") -> Any:
+    """The values of a JSON text. ``remedy`` says what to do where it is none.
 
     Raises:
         ValueError: it is no JSON, cut off, nested too deeply, or holds NaN or infinity.
@@ -43,7 +43,7 @@ def parse_json(text: str, where: str) -> Any:
     except _NoNumber as error:
         raise ValueError(f"{where}: holds {error}, which is no number: mend the annotation") from error
     except ValueError as error:
-        raise ValueError(f"{where}: is no whole JSON ({error}): fetch it again") from error
+        raise ValueError(f"{where}: is no whole JSON ({error}): {remedy}") from error
 
 
 def read_pickle(path: Path) -> Any:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.images import open_image
+from data.images import open_image, open_mask, upright_size
 
 CORNERS = {"top_left": (0.1, 0.1), "top_right": (0.1, 0.9), "bottom_left": (0.9, 0.1), "bottom_right": (0.9, 0.9)}
 
@@ -145,3 +145,32 @@ def test_missing_files_and_folders_are_named(tmp_path):
         open_image(tmp_path / "no.png")
     with pytest.raises(ValueError, match="is a folder"):
         open_image(tmp_path)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_size_from_the_header_is_that_of_the_upright_picture(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "turned.jpg"
+    Image.new("RGB", (8, 6)).save(path, exif=exif)
+    assert upright_size(path) == open_image(path).shape[:2]
+
+
+def test_a_mask_is_what_is_not_zero(tmp_path):
+    grey = Image.new("L", (3, 2))
+    grey.putpixel((2, 0), 1)
+    for mode in ("1", "L", "RGB"):
+        path = tmp_path / f"{mode}.png"
+        (grey.point(lambda value: value * 255) if mode == "1" else grey).convert(mode).save(path)
+        assert open_mask(path).tolist() == [[False, False, True], [False] * 3]
+    palette = Image.new("P", (2, 1), 0)
+    palette.putpalette([255, 255, 255, 0, 0, 0])
+    palette.putpixel((1, 0), 1)
+    palette.save(tmp_path / "palette.png")
+    assert open_mask(tmp_path / "palette.png").tolist() == [[False, True]]
+
+
+def test_a_mask_with_alpha_is_refused(tmp_path):
+    Image.new("RGBA", (3, 2)).save(tmp_path / "alpha.png")
+    with pytest.raises(ValueError, match=r"alpha\.png: is a mask of kind RGBA"):
+        open_mask(tmp_path / "alpha.png")
