@@ -81,15 +81,16 @@ def read_bytes(path: Path) -> bytes:
 
 
 def inside(root: Path, folder: Path, name: object, where: str) -> Path:
-    """``folder / name``, which must stay inside ``root``.
+    """``folder / name``, which must stay inside ``root``, or inside ``folder`` where that is a link to elsewhere: a
+    reader chose the folder, an annotation only the name.
 
     Raises:
-        ValueError: it leaves the root, or the name is none. ``where`` says in which annotation it stands.
+        ValueError: it leaves both, or the name is none. ``where`` says in which annotation it stands.
     """
     if not isinstance(name, str) or not name or "\0" in name:
         raise ValueError(f"{where}: {name!r} is no file name")
     path = (folder / name).resolve()
-    if not path.is_relative_to(root.resolve()):
+    if not (path.is_relative_to(root.resolve()) or path.is_relative_to(folder.resolve())):
         raise ValueError(f"{where}: the file name {name!r} leads out of {root.name or root}: nothing there is read")
     return folder / name
 
