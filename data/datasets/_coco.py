@@ -71,7 +71,9 @@ def size_of(entry: Entry, where: str) -> tuple[int, int]:
     Raises:
         ValueError: it is none, or more pixels than are read.
     """
-    height, width = (whole(side, f"{where}, its {what}") for side, what in zip(entry[1:], ("height", "width"), strict=True))
+    height, width = (
+        whole(side, f"{where}, its {what}") for side, what in zip(entry[1:], ("height", "width"), strict=True)
+    )
     if min(height, width) < 1 or height * width > MOST_PIXELS:
         raise ValueError(f"{where}: {width} x {height} pixels is no size of a picture that is read")
     return height, width

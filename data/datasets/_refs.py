@@ -35,7 +35,8 @@ def _never(sentence: dict[str, Any], where: str) -> bool:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the references of one folder lie, and how they are read.
+    """Where the references of one folder lie, and how they are read. Its functions are of a module, so that a dataset can
+    be sent to a worker.
 
     Attributes:
         folder: its name under ``refer_seg/``; the dataset's name, too.
