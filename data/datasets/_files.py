@@ -138,8 +138,8 @@ def _no_number(name: str) -> NoReturn:
 
 
 def _only_plain(values: Any) -> None:
-    """Refuse what else a pickle can hold without naming it: bytes and sets. Everything is looked at once, however often it
-    is referred to."""
+    """Refuse what else a pickle can hold without naming it: bytes and sets. Each value is looked at once, however often
+    it is referred to."""
     todo, seen = [[values]], set[int]()
     while todo:
         for one in todo.pop():

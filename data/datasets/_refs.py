@@ -35,8 +35,8 @@ def _never(sentence: dict[str, Any], where: str) -> bool:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the references of one folder lie, and how they are read. Its functions are of a module, so that a dataset can
-    be sent to a worker.
+    """Where the references of one folder lie, and how they are read. Its functions have names, so that a dataset can be
+    sent to a worker.
 
     Attributes:
         folder: its name under ``refer_seg/``; the dataset's name, too.
@@ -114,7 +114,8 @@ def _splits_of(path: Path, size: int, changed: int) -> tuple[str, ...]:
 def _read(path: Path) -> list[Any]:
     values = read_json(path) if path.suffix == ".json" else read_pickle(path)
     if not isinstance(values, list) or not values:
-        raise ValueError(f"{path}: expected a list of references, found {'none' if values == [] else type(values)}")
+        found = "an empty one" if values == [] else type(values).__name__
+        raise ValueError(f"{path}: expected a list of references, found {found}")
     return values
 
 
