@@ -8,11 +8,12 @@ from types import ModuleType
 from typing import Any
 
 from data.settings import build
-from model.convert._convert import Report, Sources, run
+from model.convert._convert import SPARE, Report, Sources, check_target, run
 from model.convert._keys import Place, place, plain
+from model.convert._templates import template
 from model.segmenters.sam import Options as SamOptions
 
-__all__ = ["Report", "available", "convert", "destination", "load"]
+__all__ = ["SPARE", "Report", "available", "check_target", "convert", "destination", "load", "template"]
 
 
 def available() -> list[str]:

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -91,7 +92,7 @@ class Made:
 
 def run(traits: Traits, sources: Sources, target: Path, check: bool) -> Report:
     """Convert; see :func:`model.convert.convert`."""
-    _check_target(target)
+    check_target(target)
     reader = Reader()
     stores, ignored = _stores(traits, sources, reader)
     found = find(stores)
@@ -120,12 +121,18 @@ def _adapter(move: Move) -> tuple[Any, ...]:
     return () if move.adapter is None else (move.adapter.a, move.adapter.b)
 
 
-def _check_target(target: Path) -> None:
-    """Nothing is replaced, and no folders are made on the way."""
+def check_target(target: Path) -> None:
+    """Nothing is replaced, and no folders are made on the way.
+
+    Raises:
+        ValueError: there is something at the target, or no folder to make it in.
+    """
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise ValueError(f"{target} exists already: name another folder, or remove it")
     if not target.parent.is_dir():
         raise ValueError(f"there is no folder {target.parent} to put {target.name} in: make it first")
+    if not os.access(target.parent, os.W_OK):
+        raise ValueError(f"{target.parent} cannot be written to: name another folder")
 
 
 def _stores(traits: Traits, sources: Sources, reader: Reader) -> tuple[list[Store], list[Unused]]:

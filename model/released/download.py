@@ -6,7 +6,6 @@ all.
 """
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
@@ -18,7 +17,6 @@ from model.released import Release, find
 from model.released.hub import Hub, Listing, RemoteFile
 
 RECORD = "released.json"  # in the result: which release it is, of which commits
-SPARE = 10**8  # bytes that must stay free on a disk
 TEXTS = (
     "config.json",
     "generation_config.json",
@@ -111,7 +109,9 @@ def download(release: Release, target: Path, hub: Hub, say: Say = print, check: 
     if is_there(release, target):
         say(f"{target} is there already: it holds {release.name}")
         return target
-    _check_target(target)
+    from model.convert import check_target
+
+    check_target(target)
     planned = plan(release, hub)
     _check_room(hub, planned.files, target.parent, planned.size)
     places = [_fetch(piece, hub, say) for piece in planned.pieces]
@@ -127,15 +127,6 @@ def is_there(release: Release, target: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(record, dict) and record.get("name") == release.name and (target / "config.json").is_file()
-
-
-def _check_target(target: Path) -> None:
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise ValueError(f"{target} exists already and is something else: name another folder by --out, or remove it")
-    if not target.parent.is_dir():
-        raise ValueError(f"there is no folder {target.parent} to put {target.name} in: make it first")
-    if not os.access(target.parent, os.W_OK):
-        raise ValueError(f"{target.parent} cannot be written to: name another folder by --out")
 
 
 def _piece(release: Release, hub: Hub) -> Piece:
@@ -182,6 +173,8 @@ def _check_room(hub: Hub, files: Iterable[RemoteFile], folder: Path | None, size
     Raises:
         ValueError: it has not.
     """
+    from model.convert import SPARE
+
     needs = [(hub.cache, sum(hub.missing(file) for file in files), "to fetch")]
     needs += [(folder, size, "for the result")] if folder is not None else []
     disks: dict[int, list[tuple[Path, int, str]]] = {}

@@ -12,23 +12,11 @@ import torch
 from transformers import AutoTokenizer, LlavaConfig, LlavaForConditionalGeneration, PreTrainedTokenizerBase
 
 from data.sample import REJ, SEG
-from model.backbones.llava import quiet
+from model.backbones._llava import quiet
 from model.config import ModelConfig, Part, preset
+from model.convert import template
 from model.grounding import GroundingModel
 from model.tokens import IMAGE, add_marks
-
-# LLaVA-1.5's conversation ("vicuna_v1" in its code): the words that it was trained with. What stands between generation
-# marks is learned.
-CHAT_TEMPLATE = (
-    "{{ bos_token }}A chat between a curious human and an artificial intelligence assistant. The assistant gives "
-    "helpful, detailed, and polite answers to the human's questions.{{ ' ' }}"
-    "{% for message in messages %}"
-    "{% if message['role'] == 'user' %}USER:{{ ' ' }}{% for part in message['content'] %}"
-    "{% if part['type'] == 'image' %}<image>{{ '\\n' }}{% else %}{{ part['text'] }}{% endif %}{% endfor %}{{ ' ' }}"
-    "{% else %}ASSISTANT:{% generation %}{% for part in message['content'] %}{{ ' ' + part['text'] }}{% endfor %}"
-    "{{ eos_token }}{% endgeneration %}{% endif %}"
-    "{% endfor %}{% if add_generation_prompt %}ASSISTANT:{% endif %}"
-)
 
 
 def assemble(llava: Path, sam: Path, target: Path, config: ModelConfig | None = None, seed: int = 0) -> None:
@@ -50,7 +38,7 @@ def assemble(llava: Path, sam: Path, target: Path, config: ModelConfig | None = 
     if held.image_token_id != tokenizer.convert_tokens_to_ids(IMAGE):
         raise ValueError(f"{llava}: its configuration and its tokenizer do not agree on {IMAGE}")
     _add_marks(network, tokenizer)
-    tokenizer.chat_template = CHAT_TEMPLATE
+    tokenizer.chat_template = template("llava_v1", surrounded=False)  # the words that LLaVA-1.5 was trained with
     tokenizer.padding_side = "right"
     tokenizer.model_max_length = held.text_config.max_position_embeddings
     with torch.random.fork_rng(devices=[]):

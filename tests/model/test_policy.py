@@ -221,3 +221,52 @@ def test_draws_are_those_of_torch_s_own_law():
     drawn = made.draw(marks())[0].layers
     torch.manual_seed(9)
     assert torch.equal(drawn, Categorical(logits=made.log_probabilities(marks())).sample())
+
+
+def test_entropy_is_raised_where_no_draw_is_better():
+    made, states = policy("group", draws=4, entropy=1.0), marks(20)
+    before = (made.choose(states).probabilities * made.choose(states).probabilities.log()).sum(dim=1).mean().detach()
+    for _ in range(30):
+        made.zero_grad()
+        drawn = made.draw(states)
+        made.loss(states, drawn, torch.full((4, 20), 0.5)).backward()
+        with torch.no_grad():
+            made.weight -= 0.2 * made.weight.grad
+    after = (made.choose(states).probabilities * made.choose(states).probabilities.log()).sum(dim=1).mean()
+    assert after < before - 0.1  # sums of p log p: less is more entropy
+
+
+def test_a_critic_s_advantage_moves_the_layers_as_an_average_s_does():
+    made, states = policy("sampled", baseline="critic"), marks()
+    (drawn,) = made.draw(states)
+    rewards = torch.rand(1, 5)
+    made.loss(states, [drawn], rewards).backward()
+    shares = drawn.probabilities.detach()
+    advantage = (rewards[0] - made.critic(shares)[:, 0]).detach()
+    expected = torch.zeros(3, 4)
+    for mark in range(5):
+        for layer in range(3):
+            step = float(drawn.layers[mark] == layer) - float(shares[mark, layer])
+            expected[layer] -= advantage[mark] * step * states[mark, layer] / 5
+    assert torch.allclose(made.weight.grad, expected, atol=1e-6)
+
+
+def test_a_batch_without_marks_leaves_the_average_alone():
+    made = policy("sampled")
+    made.average.fill_(0.5)
+    assert made.loss(marks(0), made.draw(marks(0)), torch.zeros(1, 0)) == 0
+    assert float(made.average) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"policy": "group", "draws": 1}, "at least 2 draws"),
+        ({"policy": "sampled", "top": 0}, "top"),
+        ({"policy": "sampled", "decay": 1.5}, "decay"),
+        ({"policy": "soft", "at_use": "best"}, "draws"),
+    ],
+)
+def test_settings_that_could_only_fail_later_are_refused(options, said):
+    with pytest.raises(ValueError, match=said):
+        Options(**options)

@@ -13,7 +13,8 @@ from torch.nn import functional
 from torch.utils.data import Dataset
 
 from data.world.world import World
-from model import losses
+from model import losses, published
+from model.backbones.base import ChatOutput
 from model.grounding import GroundingModel
 from model.policy import Choice, likeliest
 from model.prompting.base import SegPrompts
@@ -109,6 +110,8 @@ class Objective(nn.Module):
 
     def forward(self, batch: GroundingBatch) -> dict[str, torch.Tensor]:
         out = self.model.backbone(batch.chat)
+        if self.model.config.published is not None:
+            return self._published(batch, out, self.model.config.published)
         ce, marked = self._words(out.logits, out.targets)
         count = min(self.options.images, len(out.traces))
         encoded: list[Features] = []
@@ -128,6 +131,32 @@ class Objective(nn.Module):
             loss = loss + getattr(self.options, name) * score
         watched = {"marked": marked, "mask_iou": _mean([r["mask_iou"] for r in rows if "mask_iou" in r], ce)}
         return {"loss": loss, "ce": ce, **scores, **{k: v.detach() for k, v in watched.items()}}
+
+    def _published(self, batch: GroundingBatch, out: ChatOutput, system: str) -> dict[str, torch.Tensor]:
+        """The published losses (model/published.py): every mark of every image is drawn, and one reward counts for all
+        layers drawn. Of the settings the weights ce, bce, dice and policy count."""
+        with torch.no_grad():
+            encoded = self.model.segmenter.encode(batch.sam, batch.chat.sizes)
+        kept = [trace.select(~trace.rejected) for trace in out.traces]
+        marks = torch.cat([trace.marks for trace in kept])
+        choices = self.model.policy.draw(marks)
+        places = torch.arange(len(marks), device=marks.device).split([len(trace) for trace in kept])
+        drawn = []
+        for trace, place, features, whole, truth in zip(kept, places, encoded, out.traces, batch.masks, strict=True):
+            grounding = self.model.ground(trace, features.frame.source, choices[0].select(place))
+            low = self.model.segmenter.decode(features, grounding.prompts).low
+            logits = self.model.segmenter.upscale(low, features)[:, 0]
+            drawn.append(published.Drawn(logits, truth.bool(), ~whole.rejected, grounding.maps))
+        ce = functional.cross_entropy(out.logits.float(), out.targets)
+        weights = (self.options.ce, self.options.bce, self.options.dice)
+        parts = published.supervised(system, ce, drawn, weights)
+        loss = parts.pop("loss")
+        if "reward" in parts and self.model.config.layer.draws_layers:
+            rewards = parts["reward"].expand(len(choices), len(marks))
+            parts["policy"] = self.model.policy.loss(marks, choices, rewards)
+            loss = loss + self.options.policy * parts["policy"]
+        _, marked = self._words(out.logits, out.targets)
+        return {"loss": loss, **parts, "marked": marked.detach()}
 
     def _words(self, logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Weighted cross entropy, and the share of marks told rightly from the other mark."""

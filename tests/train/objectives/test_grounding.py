@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch.nn import functional
@@ -123,3 +125,74 @@ def test_a_batch_without_a_mask_to_draw_still_takes_part():
     out = grounding.Objective(model, options)(batch)
     assert out["policy"] == 0 and out["policy"].requires_grad
     out["loss"].backward()
+
+
+@pytest.mark.parametrize("system", ["lisa", "gsva", "read", "uground"])
+def test_a_converted_checkpoint_is_trained_by_its_authors_losses(system):
+    """As parity has them: here that training calls them with every mark of the batch."""
+    torch.manual_seed(0)
+    layer = {"policy": "sampled"} if system == "uground" else {}
+    model = tiny.model(published=system, layer=layer, channels={"embedding": {}}).train()
+    options = grounding.Options(conversations=2, dense=0.0, dice=4.0)
+    data = grounding.dataset(model, options, first=5, count=40)
+    items = [data[index] for index in range(40)]
+    mixed = [i for i in items if i.masks.flatten(1).any(dim=1).any() and not i.masks.flatten(1).any(dim=1).all()][:2]
+    batch = grounding.collate(model, mixed)
+    out = grounding.Objective(model, options)(batch)
+    read = model.backbone(batch.chat)
+    assert torch.isclose(out["ce_loss"], functional.cross_entropy(read.logits, read.targets), atol=1e-5)
+    expected = out["ce_loss"] + out["mask_bce_loss"] + out["mask_dice_loss"]
+    if system == "uground":
+        assert out["reward"] < 0
+        expected = expected + options.policy * out["policy"]
+    assert torch.isclose(out["loss"], expected)
+    out["loss"].backward()
+    moved = {n.split(".")[0] for n, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    assert moved == {"backbone", "channels", "segmenter"} | ({"policy"} if system == "uground" else set())
+
+
+def test_a_rejected_target_counts_as_its_authors_count_it():
+    """GSVA adds a mask of zeros for it, LISA and READ leave it out."""
+    torch.manual_seed(0)
+    options = grounding.Options(conversations=2, dense=0.0)
+    losses = {}
+    for system in ("read", "gsva"):
+        model = tiny.model(published=system, channels={"embedding": {}}).eval()
+        data = grounding.dataset(model, options, first=5, count=40)
+        item = next(i for i in (data[n] for n in range(40)) if 0 < i.masks.flatten(1).any(dim=1).sum() < len(i.masks))
+        losses[system] = float(grounding.Objective(model, options)(grounding.collate(model, [item]))["mask_bce_loss"])
+        present, total = int(item.masks.flatten(1).any(dim=1).sum()), len(item.masks)
+    expected = (losses["read"] * present + 2 * math.log(2) * (total - present)) / total
+    assert losses["gsva"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_mask_losses_go_to_the_most_probable_draw_and_rewards_to_their_own_marks(monkeypatch):
+    """The IoU of each draw and mark, worked out one at a time."""
+    torch.manual_seed(1)
+    model = tiny.model(layer={"policy": "group", "draws": 3}).train()
+    torch.nn.init.normal_(model.policy.weight, std=3)
+    options = grounding.Options(conversations=2, dense=1.0, images=1, masks=3, corrected=0.0)
+    batch = batch_of(model, options, count=1)
+    seen = {}
+    loss, ground = model.policy.loss, model.ground
+    monkeypatch.setattr(model.policy, "loss", lambda *given: seen.update(given=given) or loss(*given))
+    grounded = []
+    monkeypatch.setattr(model, "ground", lambda *given: grounded.append(given) or ground(*given))
+    grounding.Objective(model, options)(batch)
+    marks, choices, rewards = seen["given"]
+    _, size, speaks = grounded[0]
+    for mark in range(len(marks)):
+        drawn = [int(choice.layers[mark]) for choice in choices]
+        known = choices[0].log_probabilities[mark]
+        assert int(speaks.layers[mark]) == max(drawn, key=lambda layer: float(known[layer].detach()))
+    features = model.segmenter.encode(batch.sam[:1], batch.chat.sizes[:1])[0]
+    whole = model.backbone(batch.chat).traces[0]
+    for mark in range(len(marks)):
+        place = next(i for i in range(len(whole)) if torch.allclose(whole.marks[i], marks[mark], atol=1e-5))
+        for number, choice in enumerate(choices):
+            prompts = ground(whole.select(torch.tensor([place])), size, choice.select(torch.tensor([mark]))).prompts
+            logits = model.segmenter.upscale(model.segmenter.decode(features, prompts).low, features)[0, 0]
+            mask, truth = (logits > 0).detach(), batch.masks[0][place]
+            expected = (mask & truth).sum() / (mask | truth).sum()
+            assert float(rewards[number, mark]) == pytest.approx(float(expected), abs=2e-3)
+    assert rewards.max() > rewards.min()
