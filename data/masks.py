@@ -1,9 +1,16 @@
 """Masks as run lengths, polygons and PNG: thin adapters over pycocotools."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import numpy as np
 from pycocotools import mask as coco
 
 from data.sample import RLE
+
+OVER = 1.0  # pixels that a polygon may reach out of its picture: annotators draw to the edge and round
+_noticed: ContextVar[list[str] | None] = ContextVar("noticed", default=None)
 
 
 def encode(mask: np.ndarray) -> RLE:
@@ -88,6 +95,8 @@ def from_polygons(polygons: object, size: tuple[int, int], where: str) -> RLE:
             raise ValueError(
                 f"{where}: a polygon has a point that is no place in or near a picture of {width} x {height}"
             )
+        if (over := _over(polygon, size)) > OVER:
+            notice(f"{where}: a polygon reaches {over:.0f} pixels out of the picture of {width} x {height}")
     return _joined(coco.frPyObjects(polygons, height, width))
 
 
@@ -117,6 +126,30 @@ def union(rles: list[RLE], size: tuple[int, int]) -> RLE:
     if not rles:
         return encode(np.zeros(size, dtype=bool))
     return _joined([{"size": rle["size"], "counts": rle["counts"].encode("ascii")} for rle in rles])
+
+
+@contextmanager
+def noticing() -> Iterator[list[str]]:
+    """Collects what is read while the block runs and yet looks wrong: polygons that leave their picture."""
+    found: list[str] = []
+    token = _noticed.set(found)
+    try:
+        yield found
+    finally:
+        _noticed.reset(token)
+
+
+def notice(line: str) -> None:
+    """Say that something looks wrong; heard inside :func:`noticing` alone."""
+    if (found := _noticed.get()) is not None:
+        found.append(line)
+
+
+def _over(polygon: list[float], size: tuple[int, int]) -> float:
+    """How far it reaches out of a picture of that (H, W), in pixels; 0 or less if it stays inside."""
+    height, width = size
+    across, down = polygon[0::2], polygon[1::2]
+    return max(-min(across), max(across) - width, -min(down), max(down) - height)
 
 
 def _joined(parts: list[RLE]) -> RLE:
