@@ -84,6 +84,12 @@ def _world(commands: Any) -> None:
     sample.add_argument("--count", type=_positive, default=8, metavar="K", help="how many scenes (default 8)")
     sample.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to write")
     sample.add_argument("--overlay", action="store_true", help="also draw the truth over each picture")
+    export = _command(actions, "export", "write it in the tree of another dataset, in its format")
+    export.add_argument("--format", nargs="+", required=True, metavar="NAME", help="refcoco, reason_seg, ...; or all")
+    export.add_argument("--split", nargs="+", metavar="SPLIT", help="of the world (default those of train, val, test)")
+    export.add_argument("--count", type=_positive, default=100, metavar="N", help="scenes a split (default 100)")
+    export.add_argument("--seed", type=_whole, default=0, metavar="N", help="of each split's first scene (default 0)")
+    export.add_argument("--out", type=Path, required=True, metavar="ROOT", help="of the tree")
 
 
 def _data(commands: Any) -> None:

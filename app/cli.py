@@ -78,6 +78,8 @@ def _ask(args: argparse.Namespace) -> int:
 
 
 def _world(args: argparse.Namespace) -> int:
+    if args.action == "export":
+        return _export(args)
     from data.world.world import World
 
     world = World(args.split, args.count, start=args.seed)
@@ -88,6 +90,18 @@ def _world(args: argparse.Namespace) -> int:
             line = write_sample(world.sample(index), args.out, args.overlay)
             lines.write(json.dumps(line) + "\n")
     print(f"wrote {args.count} scene{'s' * (args.count > 1)} to {args.out}")
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    from data import export
+
+    names = export.available() if args.format == ["all"] else args.format
+    for name in names:
+        export.load(name)  # a wrong name is found before anything is drawn
+    for name in names:
+        files = export.export(name, args.out, args.count, args.split, args.seed)
+        print(f"wrote {name} to {args.out}: {len(files):,} annotation file{'s' * (len(files) != 1)}")
     return 0
 
 
