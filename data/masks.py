@@ -45,6 +45,8 @@ def _check(counts: str | bytes | list[int], size: list[int]) -> None:
     """Refuse runs that do not fill the mask exactly: pycocotools takes too few, and the rest is what memory held."""
     runs = counts if isinstance(counts, list) else _runs(counts.encode("ascii") if isinstance(counts, str) else counts)
     height, width = size
+    if not all(isinstance(run, int | np.integer) for run in runs):
+        raise ValueError("a run's length is no whole number")
     if min(runs, default=0) < 0 or sum(runs) != height * width:
         raise ValueError(f"its runs add up to {sum(runs)} pixels, not to {height} x {width}")
 

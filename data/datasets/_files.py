@@ -3,11 +3,13 @@
 import io
 import json
 import math
+import os
 import pickle
 from pathlib import Path
 from typing import Any, NoReturn
 
 MOST_BYTES = 4_000_000_000  # of an annotation file
+_SCALARS = frozenset((str, int, float, bool, type(None)))
 DEEP = 100  # lists within lists that an annotation file may have
 
 
@@ -53,7 +55,9 @@ def read_pickle(path: Path) -> Any:
         ValueError: it is missing, cut off, or names anything else, of which nothing is run.
     """
     try:
-        return _Plain(io.BytesIO(read_bytes(path)), encoding="latin-1").load()
+        values = _Plain(io.BytesIO(read_bytes(path)), encoding="latin-1").load()
+        _only_plain(values)
+        return values
     except _NotPlain as error:
         raise ValueError(
             f"{path}: holds more than plain data ({error}): a pickle may carry code, so it was refused and nothing in "
@@ -81,17 +85,18 @@ def read_bytes(path: Path) -> bytes:
 
 
 def inside(root: Path, folder: Path, name: object, where: str) -> Path:
-    """``folder / name``, which must stay inside ``root``.
+    """``folder / name``, which must stay inside ``root``. The tree's own folders may be links to other places: whoever
+    made the tree made those, not the annotation.
 
     Raises:
         ValueError: it leaves the root, or the name is none. ``where`` says in which annotation it stands.
     """
     if not isinstance(name, str) or not name or "\0" in name:
         raise ValueError(f"{where}: {name!r} is no file name")
-    path = (folder / name).resolve()
-    if not path.is_relative_to(root.resolve()):
+    path = Path(os.path.normpath(folder / name))
+    if not path.is_relative_to(os.path.normpath(root)):
         raise ValueError(f"{where}: the file name {name!r} leads out of {root.name or root}: nothing there is read")
-    return folder / name
+    return path
 
 
 def whole(value: object, where: str) -> int:
@@ -139,6 +144,20 @@ class _NotPlain(Exception):
 
 def _no_number(name: str) -> NoReturn:
     raise _NoNumber(name)
+
+
+def _only_plain(values: Any) -> None:
+    """Refuse what else a pickle can hold without naming it: bytes and sets. Each value is looked at once, however often
+    it is referred to."""
+    todo, seen = [[values]], set[int]()
+    while todo:
+        for one in todo.pop():
+            if type(one) in _SCALARS or id(one) in seen:
+                continue
+            if type(one) not in (dict, list, tuple):
+                raise _NotPlain(type(one).__name__)
+            seen.add(id(one))
+            todo.extend([list(one), list(one.values())] if type(one) is dict else [one])
 
 
 class _Plain(pickle.Unpickler):

@@ -37,6 +37,8 @@ def test_bytes_and_columns_in_either_memory_order_are_taken():
         {"size": [2, 3], "counts": None},
         {"size": [2, 3], "counts": "é"},
         {"size": [2, 3], "counts": [2, 3, 50]},
+        {"size": [2, 3], "counts": [2.5, 3.5]},
+        {"size": [2, 3], "counts": ["2", "4"]},
         {"size": None, "counts": "231"},
         {"size": [2, 3], "counts": "23"},
         {"size": [2, 3], "counts": [2, 3]},

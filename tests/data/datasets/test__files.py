@@ -1,0 +1,42 @@
+import pickle
+
+import pytest
+
+from data.datasets._files import inside, read_pickle
+
+
+@pytest.mark.parametrize("values", [[], [{"a": (1, 2.5, None, True, "é")}], {"a": {"b": [[]]}}])
+@pytest.mark.parametrize("protocol", [0, 2, 4, 5])
+def test_plain_values_come_back(tmp_path, values, protocol):
+    (tmp_path / "a.p").write_bytes(pickle.dumps(values, protocol=protocol))
+    assert read_pickle(tmp_path / "a.p") == values
+
+
+@pytest.mark.parametrize("value", [b"bytes", {1}, frozenset([1]), bytearray(b"x"), 1j, range(3)])
+@pytest.mark.parametrize("protocol", [0, 2, 4, 5])
+def test_nothing_else_does(tmp_path, value, protocol):
+    (tmp_path / "a.p").write_bytes(pickle.dumps([{"a": ([1, value],)}], protocol=protocol))
+    with pytest.raises(ValueError, match=r"a\.p: holds more than plain data"):
+        read_pickle(tmp_path / "a.p")
+
+
+def test_a_pickle_that_refers_to_itself_many_times_takes_no_time(tmp_path):
+    values = []
+    for _ in range(90):
+        values = [values, values]  # 2 ** 90 leaves
+    values.append(values)
+    (tmp_path / "a.p").write_bytes(pickle.dumps(values, protocol=2))
+    assert len(read_pickle(tmp_path / "a.p")) == 3
+
+
+def test_paths_stay_inside_the_root_and_linked_folders_are_followed(tmp_path):
+    root, other = tmp_path / "root", tmp_path / "elsewhere"
+    (root / "images").mkdir(parents=True)
+    other.mkdir()
+    (root / "images/coco").symlink_to(other)
+    folder = root / "images/coco"
+    assert inside(root, folder, "a.jpg", "entry 1") == folder / "a.jpg"
+    assert inside(root, folder, "../b.jpg", "entry 1") == root / "images/b.jpg"
+    for name in ("../../../x", str(other / "a.jpg"), "a/../../../../x", "../../../root2/x"):
+        with pytest.raises(ValueError, match=r"entry 1: the file name .* leads out of root"):
+            inside(root, folder, name, "entry 1")
