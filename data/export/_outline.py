@@ -36,8 +36,8 @@ class _Edge:
 
 
 def corners(mask: np.ndarray) -> list[list[float]]:
-    """``(H, W)`` bool -> COCO polygons ``[x, y, x, y, ...]`` along the corners of pixels, one for each part of the mask.
-    pycocotools draws exactly the mask from them."""
+    """``(H, W)`` bool -> COCO polygons ``[x, y, x, y, ...]`` along the corners of pixels, one for each part of the
+    mask. pycocotools draws exactly the mask from them."""
     walks = (_straight([edge.corner for edge in _with_holes(loop)]) for loop in _outlines(mask))
     return [[float(value) for point in walk for value in point] for walk in walks]
 

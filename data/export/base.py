@@ -128,8 +128,7 @@ class Tree:
         path = self.root / name
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            options = {"quality": JPEG_QUALITY, "subsampling": 0} if path.suffix == ".jpg" else {}
-            Image.fromarray(image).save(path, **options)
+            Image.fromarray(image).save(path, quality=JPEG_QUALITY, subsampling=0)  # PNG takes no notice of them
 
     def labels(self, name: str, values: NDArray[np.uint8], palette: list[int] | None = None) -> None:
         """Write a label map, PNG of one channel; with a palette where there is one."""

@@ -9,9 +9,10 @@ from data.export.base import Drawn, Tree
 SPLITS = {"train": "train2017", "val": "val2017"}
 VOID = 255
 
-SAME = """bicycle car bus boat bird cat hat umbrella kite bottle cup knife spoon banana apple chair bed book clock table
-flower tree""".split()
 CLASS_OF = {
+    **{kind: kind for kind in ("bicycle", "car", "bus", "boat", "bird", "cat", "hat", "umbrella", "kite", "bottle")},
+    **{kind: kind for kind in ("cup", "knife", "spoon", "banana", "apple", "chair", "bed", "book", "clock", "table")},
+    **{kind: kind for kind in ("flower", "tree")},
     "plane": "airplane",
     "sofa": "couch",
     "ball": "sports ball",
@@ -26,14 +27,13 @@ CLASS_OF = {
     "leaf": "leaves",
     "cactus": "potted plant",
 }
-"""Kind -> class where their names differ; a kind in neither list has none."""
+"""Kind -> class; the other kinds have none."""
 
 
 def write(tree: Tree, scenes: Iterable[Drawn]) -> None:
     """``cocostuff/SPLIT2017`` and pictures in ``coco/SPLIT2017``."""
     places = {name: number for number, name in enumerate(published_classes("cocostuff"))}
-    names = {kind: kind for kind in SAME} | CLASS_OF
-    values = {kind: places[name] for kind, name in names.items()}
+    values = {kind: places[name] for kind, name in CLASS_OF.items()}
     for scene in scenes:
         place = f"{SPLITS[scene.split]}/{scene.id:012d}"
         tree.labels(f"cocostuff/{place}.png", label_map(scene, values, VOID))

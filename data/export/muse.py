@@ -48,7 +48,7 @@ def _by_use(scene: Drawn) -> tuple[str, list[int], str] | None:
     """Two questions, one after the other, that different things answer."""
     rng = scene.rng("muse")
     chosen: list[int] = []
-    texts = []
+    texts: list[str] = []
     for fact, meant in uses(scene.view, rng):
         if len(texts) < 2 and not meant & set(chosen):
             chosen += scene.view.ordered(meant)

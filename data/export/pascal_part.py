@@ -12,6 +12,7 @@ SPLITS = {"train": "train", "val": "val"}
 HOME = "vlpart/pascal_part"
 
 PARTS: Cuts = {
+    "bicycle": {"handlebar": (0, 0.3), "wheel": (0.6, 1)},
     "bird": {"head": (0, 0.35), "torso": (0.35, 0.85)},
     "bottle": {"cap": (0, 0.2), "body": (0.2, 1)},
     "bus": {"window": (0.15, 0.5), "wheel": (0.8, 1)},
@@ -27,7 +28,6 @@ def write(tree: Tree, scenes: Iterable[Drawn]) -> None:
     ids = {name: number for number, name in enumerate(names, start=1)}
     found: dict[str, tuple[list[Any], list[Any]]] = {}
     for scene in scenes:
-        images, annotations = found.setdefault(SPLITS[scene.split], ([], []))
         made = [
             (f"{thing.kind}:{part}", piece)
             for thing, mask in zip(scene.view.things, scene.view.masks, strict=True)
@@ -36,6 +36,7 @@ def write(tree: Tree, scenes: Iterable[Drawn]) -> None:
         ]
         if not made:
             continue
+        images, annotations = found.setdefault(SPLITS[scene.split], ([], []))
         file_name = f"2008_{scene.id:07d}.jpg"
         tree.picture(f"{HOME}/VOCdevkit/VOC2010/JPEGImages/{file_name}", scene.image)
         size = {"height": scene.view.height, "width": scene.view.width}
@@ -54,6 +55,4 @@ def write(tree: Tree, scenes: Iterable[Drawn]) -> None:
             )
     categories = [{"id": number, "name": name} for name, number in ids.items()]
     for split, (images, annotations) in found.items():
-        tree.json(
-            f"{HOME}/{split}.json", {"categories": categories, "images": images, "annotations": annotations}
-        )
+        tree.json(f"{HOME}/{split}.json", {"categories": categories, "images": images, "annotations": annotations})

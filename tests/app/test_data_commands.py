@@ -96,3 +96,32 @@ def test_show_draws_words_and_masks(toys, tmp_path, capsys):
     bare = image[-30:, 220:260]
     assert (bare[20:, 20:] == bare[-1, -1]).all()  # nothing is drawn beside the square
     assert (bare[8:12, 8:12] != bare[-1, -1]).any()
+
+
+def test_export_writes_trees_that_check_finds_whole(tmp_path, capsys):
+    root = tmp_path / "root"
+    assert run("world", "export", "--format", "grefcoco", "muse", "--count", "3", "--out", root) == 0
+    said = capsys.readouterr().out
+    assert "wrote grefcoco" in said and "wrote muse" in said and "3 annotation files" in said
+    assert run("data", "check", root, "--json") == 0
+    values = json.loads(capsys.readouterr().out)
+    assert {part["dataset"] for part in values["parts"]} == {"grefcoco", "muse"}
+    assert run("world", "export", "--format", "muse", "--count", "3", "--out", root) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert run("world", "export", "--format", "grefcoco", "mues", "--out", tmp_path / "other") == 2
+    assert "did you mean 'muse'" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
+def test_the_sample_trees_are_whole(shared, capsys):
+    assert run("data", "check", shared / "samples" / "trees", "--json") == 0
+    values = json.loads(capsys.readouterr().out)
+    parts = {(part["dataset"], part["split"]): part for part in values["parts"]}
+    truth = json.loads((shared / "samples" / "trees" / "TRUTH.json").read_text())["refer_seg"]
+    for name, expected in truth.items():
+        for split, counts in expected["splits"].items():
+            part = parts[name, split]
+            assert (part["pictures"], part["samples"]) == (counts["images"], counts["sentences"])
+            assert part["empties"] == counts["empty_sentences"]
+    # What was split by object shares pictures by design.
+    assert {remark["dataset"] for remark in values["remarks"]} == {"refcoco/google", "refcocog/google"}
