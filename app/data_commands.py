@@ -24,7 +24,7 @@ LEAST_WIDTH = 480  # of a drawn sample: narrower ones leave no room for words
 
 
 def report_text(report: Report) -> str:
-    """A table of what there is, then the faults and the remarks, alike ones together."""
+    """A table of what there is, then the faults, alike ones together, and how many remarks of each kind there are."""
     head = ("dataset", "split", "pictures", "samples", "targets", "empties", "width x height: least, median, most")
     rows: list[tuple[str, ...]] = [head]
     for part in report.parts:
@@ -36,12 +36,12 @@ def report_text(report: Report) -> str:
     for row in rows:
         cells = [c.rjust(w) if 2 <= n < 6 else c.ljust(w) for n, (c, w) in enumerate(zip(row, widths, strict=True))]
         lines.append("  ".join(cells).rstrip())
-    lines += _listed(report.faults, "fault") or ["", "nothing is wrong"]
-    lines += _listed(report.remarks, "remark")
+    lines += _listed(report.faults, "fault", MOST_LINES) or ["", "nothing is wrong"]
+    lines += _listed(report.remarks, "remark", 0)
     return "\n".join(lines)
 
 
-def _listed(faults: tuple[Fault, ...], word: str) -> list[str]:
+def _listed(faults: tuple[Fault, ...], word: str, most: int) -> list[str]:
     if not faults:
         return []
     lines = ["", f"{len(faults):,} {word}{'s' * (len(faults) > 1)}"]
@@ -50,11 +50,11 @@ def _listed(faults: tuple[Fault, ...], word: str) -> list[str]:
         where = f"{dataset}/{split}" if split else dataset
         lines.append(f"{where}: {kind}{f', {count:,} times' if count > 1 else ''}: {remedy}")
         alike = [fault for fault in faults if (fault.dataset, fault.split, fault.kind) == (dataset, split, kind)]
-        for fault in alike[:MOST_LINES]:
+        for fault in alike[:most]:
             beside = f"{fault.file}: " if fault.file and fault.file not in fault.what else ""
             lines.append(f"  {beside}{fault.what}")
-        if count > MOST_LINES:
-            lines.append(f"  and {count - MOST_LINES:,} more: --json has all of them")
+        if 0 < most < count:
+            lines.append(f"  and {count - most:,} more: --json has all of them")
     return lines
 
 

@@ -113,6 +113,7 @@ class _Walk:
         self.remarks: list[Fault] = []
         self._looked: dict[tuple[Path, Size | None], tuple[Size | None, str, str]] = {}
         self._prints: dict[Path, str] = {}
+        self._unopened: set[str] = set()
 
     def run(self, only: str | None) -> Report:
         everything = list(self._sources())
@@ -140,7 +141,9 @@ class _Walk:
         try:
             opened = source.open()
         except ValueError as error:
-            self._wrong("cannot open", source, str(error))
+            if str(error) not in self._unopened:  # one file may be that of several splits
+                self._unopened.add(str(error))
+                self._wrong("cannot open", source, str(error))
             self.parts.append(Part(source.dataset, source.split))
             return {}
         part = _Tally(source.dataset, source.split)
@@ -230,11 +233,13 @@ class _Walk:
         """Pictures of the training split that are in another one as well."""
         train = splits.get("train", {})
         for split, pictures in splits.items():
-            for one in train.keys() & pictures.keys() if split != "train" else ():
+            for one in pictures if split != "train" else ():
+                if one not in train:
+                    continue
                 there = "" if pictures[one] == train[one] else f" as {pictures[one]}"
                 what = f"{train[one]}: is in train and in {split}{there}"
                 if name.endswith(BY_OBJECT):
-                    remedy = "none: this set was split by object, and its pictures are shared by design"
+                    remedy = "nothing to mend: the set was split by object, its pictures are shared by design"
                     self.remarks.append(Fault("in train and test", name, split, train[one], what, remedy))
                 else:
                     self._fault("in train and test", name, split, train[one], what)

@@ -97,8 +97,7 @@ def from_polygons(polygons: object, size: tuple[int, int], where: str) -> RLE:
             raise ValueError(
                 f"{where}: a polygon has a point that is no place in or near a picture of {width} x {height}"
             )
-        if (over := _over(polygon, size)) > OVER:
-            notice(f"{where}: a polygon reaches {over:.0f} pixels out of the picture of {width} x {height}")
+        notice_outside(polygon, size, where)
     return _joined(coco.frPyObjects(polygons, height, width))
 
 
@@ -141,17 +140,15 @@ def noticing() -> Iterator[list[str]]:
         _noticed.reset(token)
 
 
-def notice(line: str) -> None:
-    """Say that something looks wrong; heard inside :func:`noticing` alone."""
-    if (found := _noticed.get()) is not None:
-        found.append(line)
-
-
-def _over(polygon: list[float], size: tuple[int, int]) -> float:
-    """How far it reaches out of a picture of that (H, W), in pixels; 0 or less if it stays inside."""
+def notice_outside(polygon: list[float], size: tuple[int, int], where: str) -> None:
+    """Say inside :func:`noticing`, and nowhere else, that a polygon ``[x, y, x, y, ...]`` leaves its picture."""
+    if (found := _noticed.get()) is None:
+        return
     height, width = size
     across, down = polygon[0::2], polygon[1::2]
-    return max(-min(across), max(across) - width, -min(down), max(down) - height)
+    over = max(-min(across), max(across) - width, -min(down), max(down) - height)
+    if over > OVER:
+        found.append(f"{where}: a polygon reaches {over:.0f} pixels out of the picture of {width} x {height}")
 
 
 def _joined(parts: list[RLE]) -> RLE:

@@ -12,7 +12,7 @@ from data.export._refs import FOLDER, UMD, UNC, Folder, write_picture
 from data.export.base import Drawn, Tree
 
 SPLITS = UNC
-BY_OBJECT = ("train", "train", "train", "val", "test")
+BY_OBJECT = {"refcoco": ("train", "train", "val", "test"), "refcocog": ("train", "train", "train", "val")}
 MOST = 3  # sentences a reference
 SAIAPR = f"{FOLDER}/images/saiapr_tc-12"
 
@@ -37,7 +37,9 @@ def write(tree: Tree, scenes: Iterable[Drawn]) -> None:
         folder.instances(tree)
         tree.pickle(f"{FOLDER}/{folder.name}/refs({name}).p", folder.refs)
     for folder in (coco, google):
-        tree.pickle(f"{FOLDER}/{folder.name}/refs(google).p", [_by_object(ref) for ref in folder.refs])
+        turn = BY_OBJECT[folder.name]
+        refs = [{**ref, "split": turn[ref["ref_id"] % len(turn)]} for ref in folder.refs]
+        tree.pickle(f"{FOLDER}/{folder.name}/refs(google).p", refs)
 
 
 def _saiapr(scene: Drawn) -> str:
@@ -46,7 +48,3 @@ def _saiapr(scene: Drawn) -> str:
 
 def _sentences(phrases: list[Phrase]) -> list[dict[str, Any]]:
     return [{"raw": phrase.text} for phrase in phrases]
-
-
-def _by_object(ref: dict[str, Any]) -> dict[str, Any]:
-    return {**ref, "split": BY_OBJECT[ref["ref_id"] % len(BY_OBJECT)]}

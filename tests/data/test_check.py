@@ -1,4 +1,8 @@
+import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,3 +137,30 @@ def test_no_tree(toys, tmp_path):
         check(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="none of the datasets"):
         check(tmp_path)
+
+
+CHECK_ALL = """
+import json, resource, sys
+from pathlib import Path
+resource.setrlimit(resource.RLIMIT_AS, (6_000_000_000, 6_000_000_000))
+from data.check import check
+for path in sys.argv[1:]:
+    print(json.dumps([[fault.kind, fault.file, fault.what] for fault in check(Path(path), quiet=True).faults]))
+"""
+
+
+def test_the_bad_samples_one_after_the_other(shared, tmp_path):
+    bad = shared / "samples" / "bad"
+    cases = [case for case in json.loads((bad / "cases.json").read_text()) if case["reader"] != "image"]
+    words = [sys.executable, "-c", CHECK_ALL, *(str(bad / case["path"]) for case in cases)]
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(words, cwd=tmp_path, env={"PYTHONPATH": str(root)}, capture_output=True, timeout=300)
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    assert not (tmp_path / "PWNED").exists()
+    for case, line in zip(cases, done.stdout.splitlines(), strict=True):
+        faults = json.loads(line)
+        assert len(faults) == (case["expect"] == "reject"), (case["path"], faults)
+        for kind, file, what in faults:
+            assert kind in ("cannot open", "annotation", "unreadable image", "size mismatch")
+            assert (bad / case["path"] / file).is_file()
+            assert what.startswith(file) and "Traceback" not in what and str(bad) not in what

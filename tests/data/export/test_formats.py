@@ -21,6 +21,7 @@ HOLDS = {
     "rrefcoco": {"R-refcoco", "R-refcoco+", "R-refcocog"},
     "reason_seg": {"ReasonSeg"},
     "muse": {"muse"},
+    "reason_plus": {f"reason_seg_plus/{part}" for part in ("instance_seg", "cot", "conversations", "caption")},
     "ade20k": {"ade20k"},
     "cocostuff": {"cocostuff"},
     "mapillary": {"mapillary"},
