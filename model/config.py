@@ -65,10 +65,16 @@ def preset(name: str) -> ModelConfig:
 
 
 def _values(name: str) -> dict[str, Any]:
-    """A preset's keys; those of its ``base`` hold where it has none of its own."""
+    """A preset's keys; those of its ``base`` hold where it has none of its own, the backbone's options one by one."""
     values: dict[str, Any] = yaml.safe_load((PRESETS / f"{name}.yaml").read_text(encoding="utf-8"))
     base = values.pop("base", None)
-    return values if base is None else {**_values(base), **values}
+    if base is None:
+        return values
+    below = _values(base)
+    for part in ("backbone", "segmenter"):
+        options = values.pop(part, {}).get("options", {})
+        below[part] = {**below[part], "options": {**below[part]["options"], **options}}
+    return {**below, **values}
 
 
 def read(path: Path) -> ModelConfig:

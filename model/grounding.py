@@ -107,7 +107,8 @@ class GroundingModel(nn.Module):
                 states, maps = torch.einsum("sl,sld->sd", choice.weights, trace.marks.float()), sum(every)
                 assert isinstance(maps, torch.Tensor)
             else:
-                states = trace.marks[torch.arange(len(trace)), choice.layers].float()
+                rows = torch.arange(len(trace), device=trace.marks.device)
+                states = trace.marks[rows, choice.layers].float()
                 image = trace.image[choice.layers] if trace.image.shape[0] > 1 else trace.image[0]
                 maps = similarity(states, image, trace.grid, valid)
             if self.config.layer.layer_for == "map":
@@ -179,8 +180,9 @@ class GroundingModel(nn.Module):
             folder: as :meth:`save_pretrained` or ``pinpoint convert`` wrote it.
             device: where to.
             layer: how its layer policy is applied ("likely", "best" or "last"), instead of what the folder says.
-            dtype: of the backbone. If None it is float32, or as stored where that is more than LARGE bytes: seven
-                billion weights in float32 fit few machines. Segmenter, channels and policy are float32.
+            dtype: of the backbone. If None it is float32; where more than LARGE bytes are stored, which in float32 fit
+                few machines, as stored on a GPU and bfloat16 on a CPU (float16 is slow there). Segmenter, channels and
+                policy are float32.
 
         Raises:
             ValueError: the folder is no checkpoint, or a part of it is missing, damaged or of another shape.
@@ -190,17 +192,17 @@ class GroundingModel(nn.Module):
             raise ValueError(f"no checkpoint at {folder}: name a folder that `pinpoint train` or a download has made")
         config = configs.read(folder / "config.json")
         if layer is not None:
-            if layer != "last" and not config.layer.learned:
-                raise ValueError(
-                    f"{folder}: layer {layer!r} needs a learned policy; this one is {config.layer.policy!r}"
-                )
-            config = replace(config, layer=replace(config.layer, at_use=layer))
+            try:
+                config = replace(config, layer=replace(config.layer, at_use=layer))
+            except ValueError as error:
+                raise ValueError(f"{folder}: {error}") from error
         family = backbones.load(config.backbone.family)
         options = settings(family.Options, config.backbone.options, "backbone")
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder / "backbone", local_files_only=True)
             stored = sum(path.stat().st_size for path in (folder / "backbone").glob("*.safetensors"))
-            network = family.load(folder / "backbone", options, dtype or (None if stored > LARGE else torch.float32))
+            large = None if torch.device(device).type == "cuda" else torch.bfloat16
+            network = family.load(folder / "backbone", options, dtype or (large if stored > LARGE else torch.float32))
         except Exception as error:  # a damaged file makes the libraries raise nearly anything
             raise _damaged(folder / "backbone", error) from error
         try:

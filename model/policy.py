@@ -43,6 +43,17 @@ class Options:
     draws: int = 4
     entropy: float = 0.01
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for values that could only fail later, or do nothing."""
+        if self.policy == "group" and self.draws < 2:
+            raise ValueError(f"layer: draws: a group compares at least 2 draws of a mark, not {self.draws}")
+        if self.top < 1:
+            raise ValueError(f"layer: top: at least 1 layer is compared, not {self.top}")
+        if not 0 <= self.decay < 1:
+            raise ValueError(f"layer: decay: {self.decay} is not in [0, 1)")
+        if self.at_use == "best" and not self.draws_layers:
+            raise ValueError(f"layer: at_use: 'best' needs a learned policy that draws, and this is {self.policy!r}")
+
     @property
     def learned(self) -> bool:
         """Whether it has weights: then every layer may speak."""
@@ -101,7 +112,8 @@ class Choice:
     @classmethod
     def mixed(cls, choices: Sequence["Choice"], which: torch.Tensor) -> "Choice":
         """Of several choices for the same S marks, for mark i the one numbered ``which[i]`` (int64)."""
-        weights = torch.stack([choice.weights for choice in choices])[which, torch.arange(len(which))]
+        rows = torch.arange(len(which), device=which.device)
+        weights = torch.stack([choice.weights for choice in choices])[which, rows]
         return cls(weights, choices[0].log_probabilities, weights.argmax(dim=1))
 
     @classmethod
@@ -194,8 +206,8 @@ class LayerPolicy(nn.Module):
         """
         log_prob = torch.stack([choice.log_prob for choice in choices])  # (K, S)
         rewards = rewards.detach().float()
-        count = _over_processes(torch.tensor(float(len(marks)), device=rewards.device)).clamp(min=1)
-        scale = _processes() / count
+        seen = _over_processes(torch.tensor(float(len(marks)), device=rewards.device))
+        scale = _processes() / seen.clamp(min=1)
         if self.options.policy == "group":
             known = self.log_probabilities(marks)
             entropy = -(known.exp() * known).sum(dim=1)
@@ -205,7 +217,9 @@ class LayerPolicy(nn.Module):
             expected = self.critic(choices[0].probabilities.detach())[:, 0]
             each = (rewards[0] - expected) ** 2 - (rewards[0] - expected.detach()) * log_prob[0]
             return each.sum() * scale
-        self.average.lerp_(_over_processes(rewards.sum()) / count, 1 - self.options.decay)
+        total = _over_processes(rewards.sum())
+        if seen > 0:  # a batch without marks tells nothing of what to expect
+            self.average.lerp_(total / seen, 1 - self.options.decay)
         return -((rewards[0] - self.average) * log_prob[0]).sum() * scale
 
 

@@ -52,14 +52,22 @@ class Predictor:
 
     @classmethod
     def from_pretrained(
-        cls, folder: str | Path, device: str = "cpu", half: bool = False, layer: Use | None = None
+        cls, folder: str | Path, device: str | None = None, half: bool = False, layer: Use | None = None
     ) -> "Predictor":
-        """A predictor of a checkpoint folder; ``layer`` applies its layer policy in another way than the folder says.
+        """A predictor of a checkpoint folder.
+
+        Args:
+            folder: as ``pinpoint train``, ``convert`` or ``download`` made it.
+            device: to run on; if None a GPU where there is one.
+            half: run the networks in bfloat16.
+            layer: applies its layer policy in another way than the folder says.
 
         Raises:
             ValueError: the folder is no checkpoint, or is damaged.
         """
-        return cls(GroundingModel.from_pretrained(folder, device, layer), half=half)
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        dtype = torch.bfloat16 if half else None  # float16 weights do not go with bfloat16 autocast
+        return cls(GroundingModel.from_pretrained(folder, device, layer, dtype), half=half)
 
     def set_image(self, image: np.ndarray | str | Path) -> None:
         """Choose the picture that is asked about.

@@ -119,6 +119,7 @@ def _phrase(words: str, follows: bool) -> str:
         words = words.rpartition(",")[2]
     words = LEADS.sub("", words.strip(" ,.;:\n\t"))
     words = MASK_OF.sub(r"\1", words)
+    words = "" if words.lower() in ("and", "or", "but") else words
     begins = BEGINS.search(words)
     words = words[begins.start() :] if begins else words
     return words[:1].lower() + words[1:]

@@ -107,10 +107,11 @@ def start(recipe: Recipe) -> GroundingModel:
         tokenizer = train_tokenizer(_texts(recipe.tokenizer_texts), recipe.tokenizer_vocabulary)
         model = GroundingModel.build(model_config.preset(recipe.init), tokenizer)
     else:
-        model = GroundingModel.from_pretrained(recipe.init)
+        # What learns is float32, however it was stored: steps are smaller than half precision tells apart.
+        model = GroundingModel.from_pretrained(recipe.init, dtype=torch.float32)
     for part, folder in recipe.take.items():
         try:
-            mine, theirs = _part(model, part), _part(GroundingModel.from_pretrained(folder), part)
+            mine, theirs = _part(model, part), _part(GroundingModel.from_pretrained(folder, dtype=torch.float32), part)
             mine.load_state_dict(theirs.state_dict())
         except RuntimeError as error:
             raise ValueError(f"take: the {part} of {folder} has another shape than that of {recipe.init}") from error

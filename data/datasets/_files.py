@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 
 MOST_BYTES = 4_000_000_000  # of an annotation file
 _SCALARS = frozenset((str, int, float, bool, type(None)))
-DEEP = 100  # lists within lists that an annotation file may have
 
 
 def read_json(path: Path, encodings: tuple[str, ...] = ("utf-8",)) -> Any:
@@ -93,10 +92,10 @@ def inside(root: Path, folder: Path, name: object, where: str) -> Path:
     """
     if not isinstance(name, str) or not name or "\0" in name:
         raise ValueError(f"{where}: {name!r} is no file name")
-    path = Path(os.path.normpath(folder / name))
-    if not path.is_relative_to(os.path.normpath(root)):
+    path, top = Path(os.path.abspath(folder / name)), os.path.abspath(root)
+    if not path.is_relative_to(top):
         raise ValueError(f"{where}: the file name {name!r} leads out of {root.name or root}: nothing there is read")
-    return path
+    return root / path.relative_to(top)
 
 
 def whole(value: object, where: str) -> int:

@@ -1,12 +1,11 @@
-"""Many small records in one block of bytes that all workers share: lists of Python objects are copied into every worker
-as soon as they are counted."""
+"""Many small records in one block of bytes that all forked workers share: lists of Python objects are copied into every
+worker as soon as they are counted."""
 
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 
 class Store(Sequence[Any]):
@@ -18,10 +17,9 @@ class Store(Sequence[Any]):
 
     def __init__(self, records: Iterable[Any]) -> None:
         packed = [json.dumps(record, separators=(",", ":")).encode() for record in records]
-        ends = np.cumsum([len(one) for one in packed], dtype=np.int64) if packed else np.zeros(0, dtype=np.int64)
-        # Tensors in shared memory go to a worker as a handle, whether it is forked or spawned.
-        self._ends = torch.from_numpy(ends).share_memory_()
-        self._bytes = torch.frombuffer(bytearray(b"".join(packed) or b" "), dtype=torch.uint8).share_memory_()
+        # Not in /dev/shm: containers give that little room.
+        self._ends = np.cumsum([len(one) for one in packed], dtype=np.int64)
+        self._bytes = np.frombuffer(b"".join(packed), dtype=np.uint8)
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -30,4 +28,4 @@ class Store(Sequence[Any]):
         if not 0 <= index < len(self):
             raise IndexError(f"there is no record {index} among {len(self)}")
         begin = int(self._ends[index - 1]) if index else 0
-        return json.loads(self._bytes[begin : int(self._ends[index])].numpy().tobytes())
+        return json.loads(self._bytes[begin : int(self._ends[index])].tobytes())

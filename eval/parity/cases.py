@@ -14,7 +14,22 @@ import numpy as np
 import safetensors
 import torch
 
+IMAGE = -200  # stands for the picture among token ids
 INPUTS = ("in.input_ids", "in.orig_sizes", "in.tags")
+CONFIG = (
+    "llama",
+    "clip",
+    "sam",
+    "seg_token_idx",
+    "im_start",
+    "im_end",
+    "mm_projector",
+    "mm_vision_select_layer",
+    "mm_vision_select_feature",
+    "mm_use_im_start_end",
+    "out_dim",
+    "loss_weights",
+)
 FORCED = ("in.labels", "in.attention_masks", "in.offset")
 SYSTEMS = {"LISA": "lisa", "GSVA": "gsva", "READ": "read", "UGround": "uground"}
 
@@ -65,6 +80,9 @@ def systems(folder: Path) -> list[System]:
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.name in SYSTEMS and (path / "config.json").is_file():
             config = _json(path / "config.json")
+            lacks = [key for key in CONFIG if key not in config]
+            if lacks:
+                raise ValueError(f"{path / 'config.json'} lacks {', '.join(lacks)}")
             found.append(System(SYSTEMS[path.name], path, config, sorted(path.glob("*.safetensors"))))
     if not any(system.cases for system in found):
         raise ValueError(
@@ -91,6 +109,9 @@ def read(path: Path) -> Case:
     lacks = [name for name in needed if name not in made.tensors]
     if lacks or (made.generated and "max_new_tokens" not in made.facts):
         raise ValueError(f"{path} is no case: it lacks {', '.join(lacks) or 'max_new_tokens in its metadata'}")
+    ids = made.tensors["in.input_ids"]
+    if ids.ndim != 2 or not ((ids == IMAGE).sum(dim=1) == 1).all():
+        raise ValueError(f"{path} is no case: in.input_ids must have one {IMAGE}, the picture's place, in each row")
     return made
 
 
@@ -98,7 +119,14 @@ def weights(system: System) -> dict[str, torch.Tensor]:
     """All weights, float32, by their published names: ``base + q 2^-k``, q drawn for each name by its own seed. What
     the published code builds for itself (rotary frequencies, position numbers) is left out."""
     made = {}
-    for name, spec in _json(system.folder / "weights_spec.json").items():
+    path = system.folder / "weights_spec.json"
+    for name, spec in _json(path).items():
+        if (
+            not isinstance(spec, dict)
+            or "kind" not in spec
+            or (spec["kind"] == "q" and not {"shape", "k"} <= set(spec))
+        ):
+            raise ValueError(f"{path}: {name} is no formula of a weight: expected kind, shape, base and k")
         if spec["kind"] == "q":
             draws = np.random.RandomState(zlib.crc32(name.encode())).randint(
                 -127, 128, size=int(np.prod(spec["shape"]))

@@ -49,7 +49,7 @@ def tolerance(name: str, expected: torch.Tensor) -> float:
     """What a tensor may differ by at most; whole numbers not at all."""
     if not expected.is_floating_point() or not expected.numel():
         return 0.0
-    kind = name.split(".")[1]
+    kind = name.partition(".")[2].partition(".")[0]
     largest = float(expected.abs().max())
     if kind in ("points_xy", "sam_points"):
         return POINTS

@@ -12,7 +12,7 @@ from typing import Any, cast
 import torch
 from torch.nn import functional
 
-from eval.parity.cases import Case, System, picture
+from eval.parity.cases import IMAGE, Case, System, picture
 from model import published
 from model.backbones.base import ChatBatch
 from model.grounding import Grounding, GroundingModel
@@ -21,8 +21,6 @@ from model.prompting.base import SegPrompts
 from model.segmenters.base import Features
 from model.similarity import inner_products
 from model.tracing import Trace
-
-IMAGE = -200
 
 # For each tensor what may be said of it: one value, or two where the README does not tell which of two passes it is of.
 Found = dict[str, list[torch.Tensor]]

@@ -290,9 +290,11 @@ class LlavaBackbone(Backbone):
         for number, (question, answer) in enumerate(turns):
             parts: list[dict[str, str]] = [{"type": "text", "text": plain(question, self.tokenizer)}]
             messages.append({"role": "user", "content": [{"type": "image"}, *parts] if number == 0 else parts})
+            if answer is not None and self.options.rej is None and REJ in answer:
+                raise ValueError(f"this model cannot say that a thing is absent, and an answer does: {answer[:80]!r}")
             if answer is not None:
                 said = plain(answer, self.tokenizer, keep=(SEG, REJ))
-                said = said.replace(SEG, self.options.seg).replace(REJ, self.options.rej or "")
+                said = said.replace(SEG, self.options.seg).replace(REJ, self.options.rej or REJ)
                 messages.append({"role": "assistant", "content": [{"type": "text", "text": said}]})
         made: Any = self.tokenizer.apply_chat_template(
             messages,

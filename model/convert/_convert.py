@@ -5,7 +5,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,6 +25,7 @@ from model.convert._templates import template
 from model.convert._tokenizer import tokenizer
 from model.convert._writing import shards, write
 from model.grounding import GroundingModel
+from model.policy import Options as LayerOptions
 from model.segmenters.sam import Options as SamOptions
 
 SHARD = 10**9  # bytes of a shard of the language model, at most
@@ -129,6 +130,9 @@ def _check_target(target: Path) -> None:
 
 def _stores(traits: Traits, sources: Sources, reader: Reader) -> tuple[list[Store], list[Unused]]:
     """All weights there are, the release's first; and the files that were left alone."""
+    for option, given in (("--base", sources.base), ("--clip", sources.clip), ("--sam", sources.sam)):
+        if given is not None and not given.exists():
+            raise ValueError(f"{option}: there is no {given}")
     release = _store(sources.release, reader)
     check_system(traits.name, (key.name for key in release[0].keys), str(sources.release))
     made = [release, *([_store(sources.base, reader)] if sources.base else [])]
@@ -267,7 +271,7 @@ def _model_config(
         **traits.image,
         "seg": SEG,
         "rej": traits.rej,
-        "feature_layer": int(released.get("mm_vision_select_layer", -2)),
+        "feature_layer": _feature_layer(released, folder),
         "vision": vision,
         "text": _sizes.text(released, str(folder / "config.json"), found.shapes),
     }
@@ -276,10 +280,28 @@ def _model_config(
         backbone=Part("llava", _listed(options)),
         segmenter=Part("sam", _listed(sam)),
         channels=traits.channels,
-        layer=traits.layer,
+        layer=_layer(traits.layer, found),
         published=traits.name,  # type: ignore[arg-type]  # one of them
         max_new_tokens=ANSWER,
     )
+
+
+def _feature_layer(released: Mapping[str, Any], folder: Path) -> int:
+    """Which of the tower's states the projector reads.
+
+    Raises:
+        ValueError: the configuration names none.
+    """
+    layer = released.get("mm_vision_select_layer", -2)
+    if isinstance(layer, bool) or not isinstance(layer, int):
+        raise ValueError(f"{folder / 'config.json'}: mm_vision_select_layer is {layer!r}, no number of a layer")
+    return layer
+
+
+def _layer(layer: LayerOptions, found: Found) -> LayerOptions:
+    """The system's layer policy, with the baseline that it was trained with."""
+    critic = any(place.part == "policy" and place.name.startswith("critic.") for place in found.keys)
+    return replace(layer, baseline="critic") if critic else layer
 
 
 def _save_tokenizer(words: PreTrainedTokenizerBase, folder: Path) -> None:

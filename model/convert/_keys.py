@@ -14,6 +14,7 @@ _USED = (
     (r"(?:model\.visual_model\.)?(image_encoder|prompt_encoder|mask_decoder)\.", "segmenter", r"\1."),
     (r"model\.text_hidden_fcs\.0\.([02])\.", "channels", r"embedding.project.\1."),
     (r"(?:ppm|gmp)\._layer_gate_W_similarity$", "policy", "weight"),
+    (r"(?:ppm|gmp)\.critic\.", "policy", "critic."),
 )
 _UNUSED = (
     (r".*rotary_emb\.inv_freq$", "computed from the sizes"),
@@ -21,7 +22,6 @@ _UNUSED = (
     (r"(?:model\.visual_model\.)?pixel_(mean|std)$", "SAM's own constants"),
     (r"model\.decoder_modules_initialized$", "a note of the training program"),
     (r"model\.out_mm_projector\.", "a second projector that UGround builds and never uses"),
-    (r"(?:ppm|gmp)\.critic\.", "the baseline of the policy's training, which reads probabilities; ours reads states"),
     (r"(text_model|text_projection|visual_projection)\.", "of CLIP only the vision tower is used"),
     (r"(text_projection|logit_scale)$", "of CLIP only the vision tower is used"),
 )

@@ -137,7 +137,7 @@ class _Pickled(_Weights):
                 return torch.load(file, map_location="cpu", mmap=self.mapped, weights_only=True)
         except pickle.UnpicklingError as error:  # torch's own words advise to read the file unsafely
             named = re.search(r"GLOBAL ([\w.]+)", str(error))
-            if named is None and "Unsupported operand" not in str(error):
+            if named is None and (not _pickle(file) or "Unsupported operand" not in str(error)):
                 raise _damaged(file, pickle.UnpicklingError("no pickle of weights")) from error
             what = f" ({named[1]})" if named else ""
             raise ValueError(
@@ -191,6 +191,12 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ValueError(f"{path} holds no JSON object: fetch it again")
     return values
+
+
+def _pickle(file: Path) -> bool:
+    """Whether a file begins as a pickle of today, or an archive of one."""
+    with file.open("rb") as opened:
+        return opened.read(2) in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
 def _mapped(file: Path) -> bool:

@@ -10,7 +10,9 @@ from model import published
 from model.prompting.base import ChannelBase, Evidence, SegPrompts
 from model.similarity import minmax
 
-RADIUS = 3  # of the window around a point, pixels; equals the full grid within 5e-7 px (design, section 4)
+# Of the window around a point, pixels. What lies beyond it weighs exp(-16) and less, and the map at most e times as
+# much in one place as in another: the full grid is within 2e-5 px of it (from whole pixels 5e-7; design, section 4).
+RADIUS = 3
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,11 @@ class Options:
     positive: float = 0.8
     negative: float = 0.2
     keep: int = 30
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for values that leave no points."""
+        if self.factor < 1 or self.keep < 1:
+            raise ValueError(f"points: factor {self.factor} and keep {self.keep} must be at least 1")
 
 
 class Channel(ChannelBase):

@@ -129,7 +129,7 @@ def test_the_gradient_of_a_draw_is_reinforce_s():
     expected = torch.zeros(3, 4)
     for mark in range(5):
         for layer in range(3):
-            step = float(drawn.layers[mark] == layer) - float(drawn.probabilities[mark, layer])
+            step = float(drawn.layers[mark] == layer) - float(drawn.probabilities[mark, layer].detach())
             expected[layer] -= advantage[mark] * step * states[mark, layer] / 5
     assert torch.allclose(made.weight.grad, expected, atol=1e-6)
     assert expected.abs().sum() > 0

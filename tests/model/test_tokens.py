@@ -109,6 +109,7 @@ def test_a_first_word_is_the_token_that_it_is_elsewhere(tokenizer):
     ("text", "named"),
     [
         ("Sure, it is <SEG>.", [""]),
+        ("Sure, they are <SEG>, <SEG> and <SEG>.", ["", "", ""]),
         ("Sure, <SEG>.", [""]),
         ("Sure, the segmentation result is <SEG>.", [""]),
         ("It is the red cup <SEG>.", ["the red cup"]),

@@ -131,7 +131,8 @@ class Objective(nn.Module):
 
     def _words(self, logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Weighted cross entropy, and the share of marks told rightly from the other mark."""
-        marks = torch.tensor(self.model.backbone.mark_ids, device=targets.device)  # <SEG>, <REJ>
+        known = [index for index in self.model.backbone.mark_ids if index >= 0]  # <SEG>, and <REJ> if there is one
+        marks = torch.tensor(known, device=targets.device)
         is_mark = torch.isin(targets, marks)
         weight = torch.where(is_mark, self.options.mark, 1.0)
         each = functional.cross_entropy(logits.float(), targets, reduction="none")

@@ -1,4 +1,5 @@
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -40,3 +41,13 @@ def test_paths_stay_inside_the_root_and_linked_folders_are_followed(tmp_path):
     for name in ("../../../x", str(other / "a.jpg"), "a/../../../../x", "../../../root2/x"):
         with pytest.raises(ValueError, match=r"entry 1: the file name .* leads out of root"):
             inside(root, folder, name, "entry 1")
+
+
+@pytest.mark.parametrize("root", [".", "..", "../here", "a/.."])
+def test_a_root_may_be_given_from_where_one_stands(tmp_path, monkeypatch, root):
+    (tmp_path / "here/a").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    root = Path(root)
+    assert inside(root, root / "images", "a.jpg", "entry 1") == root / "images/a.jpg"
+    with pytest.raises(ValueError, match="leads out of"):
+        inside(root, root / "images", "../../a.jpg", "entry 1")

@@ -172,11 +172,7 @@ def test_what_python_2_pickled_is_read_as_it_was_meant(tmp_path):
         ([reference()], {"image": {"width": 10**9}}, "image 1: 1000000000 x 4 pixels is no size"),
         ([reference()], {"image": {"id": "1"}}, "entry 0 of 'images': '1' is no whole number"),
         ([reference()], {"annotations": {11: []}}, "annotation 11: its segmentation is neither"),
-        (
-            [reference()],
-            {"annotations": {11: {"size": 5, "counts": "0"}}},
-            "annotation 11: a run-length mask of size 5",
-        ),
+        ([reference()], {"annotations": {11: {"size": 5, "counts": "0"}}}, "annotation 11: .* of size 5"),
         ([], {}, "expected a list of references, found an empty one"),
         ([{"split": "val", "image_id": 1, "ref_id": 4}], {}, "ref_id 4: has no key 'ann_id'"),
         ([reference(), {"ref_id": 1}], {}, "reference 1: has no key 'split'"),

@@ -77,7 +77,7 @@ def test_a_case_that_is_added_later_is_found_and_one_that_we_cannot_compute_fail
     assert main(["parity", str(folder)]) == 1
 
 
-@pytest.mark.parametrize("spoil", ["none", "empty", "cut", "spec", "inputs"])
+@pytest.mark.parametrize("spoil", ["none", "empty", "cut", "spec", "values", "sizes", "inputs", "picture"])
 def test_a_folder_that_cannot_be_checked_is_one_line(folder, spoil, capsys):
     if spoil == "none":
         folder = folder / "nowhere"
@@ -86,6 +86,10 @@ def test_a_folder_that_cannot_be_checked_is_one_line(folder, spoil, capsys):
     elif spoil == "cut":
         path = folder / "LISA" / "evaluate_n1.safetensors"
         path.write_bytes(path.read_bytes()[:1000])
+    elif spoil in ("values", "sizes"):
+        (folder / "LISA" / {"values": "weights_spec.json", "sizes": "config.json"}[spoil]).write_text('{"x": 3}')
+    elif spoil == "picture":
+        change(folder, "in.input_ids", lambda ids: ids.abs())
     elif spoil == "inputs":
         safetensors.torch.save_file({"out.loss": torch.zeros(1)}, folder / "LISA" / "train.safetensors")
     else:

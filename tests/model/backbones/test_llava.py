@@ -354,6 +354,8 @@ def test_marks_are_spelled_as_the_tokenizer_has_them(backbone):
     finally:
         text.vocab_size = size
     assert made.mark_ids == (words.get_vocab()["[SEG]"], -1)
-    chat = made.encode_chat([("Where is the [SEG] cup?", "The red cup <SEG>, the lamp <REJ>.")])
+    chat = made.encode_chat([("Where is the [SEG] cup?", "The red cup <SEG> is here.")])
     assert int((chat.ids == made.mark_ids[0]).sum()) == 1  # the one typed in the question stays text
-    assert made._text(chat.labels[chat.labels != -100].tolist()).startswith("The red cup <SEG>, the lamp")
+    assert made._text(chat.labels[chat.labels != -100].tolist()).startswith("The red cup <SEG> is")
+    with pytest.raises(ValueError, match="cannot say that a thing is absent"):
+        made.encode_chat([("Where is the lamp?", "The lamp <REJ>.")])

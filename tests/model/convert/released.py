@@ -107,12 +107,17 @@ def lisa(rows: int, layers: int = 1) -> dict[str, torch.Tensor]:
     return {name: value.float() if "inv_freq" in name else value for name, value in made.items()}
 
 
+def critic() -> dict[str, torch.Tensor]:
+    """The critic of a UGround that was trained with one: it reads the layers' probabilities."""
+    shapes = {"0.weight": (128, LAYERS + 1), "0.bias": (128,), "2.weight": (1, 128), "2.bias": (1,)}
+    return values({f"ppm.critic.{name}": shape for name, shape in shapes.items()}, 9)
+
+
 def uground(rows: int) -> dict[str, torch.Tensor]:
     """A whole UGround but for CLIP."""
     more = {name.replace("mm_projector", "out_mm_projector"): shape for name, shape in projector(2).items()}
     made = lisa(rows, 2) | values(more, 7) | values({"ppm._layer_gate_W_similarity": (LAYERS + 1, D)}, 8)
-    critic = {"ppm.critic.0.weight": torch.ones(128, LAYERS + 1)}
-    return {**made, **critic, "model.decoder_modules_initialized": torch.tensor(True)}
+    return {**made, "model.decoder_modules_initialized": torch.tensor(True)}
 
 
 def config(folder: Path, rows: int, **more: object) -> None:

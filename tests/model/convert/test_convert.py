@@ -160,7 +160,7 @@ def test_read_has_the_points_of_its_release(tmp_path, settings, points):
 @pytest.mark.parametrize("use", ["last", "likely"])
 def test_uground_keeps_its_policy(tmp_path, use):
     source, weights = folder(tmp_path, LLAVA_15, released.uground)
-    unused = ("inv_freq", "out_mm_projector", "decoder_modules", "critic")
+    unused = ("inv_freq", "out_mm_projector", "decoder_modules")
     report = convert(
         "uground", source, tmp_path / "made", sam_options=released.SAM, settings={"at_use": use}, check=True
     )
@@ -176,6 +176,15 @@ def test_uground_keeps_its_policy(tmp_path, use):
     assert (model.backbone.options.padding, model.backbone.options.hide_padding) == ("corner", True)
     assert model.backbone.options.rej == "[REJ]"
     assert ask(model).text is not None
+
+
+def test_uground_s_critic_comes_with_its_policy(tmp_path):
+    source, weights = folder(tmp_path, LLAVA_15, lambda rows: released.uground(rows) | released.critic())
+    convert("uground", source, tmp_path / "made", sam_options=released.SAM, check=True)
+    model = GroundingModel.from_pretrained(tmp_path / "made")
+    assert torch.equal(model.policy.weight, weights["ppm._layer_gate_W_similarity"].float())
+    assert model.config.layer.baseline == "critic"
+    assert torch.equal(model.policy.critic[2].weight, weights["ppm.critic.2.weight"].float())
 
 
 def test_an_older_uground_names_its_policy_otherwise(tmp_path):
