@@ -42,6 +42,7 @@ def parser() -> Parser:
     commands = made.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _ask(commands)
     _world(commands)
+    _data(commands)
     _eval(commands)
     commands.add_parser("train", help="train a stage of a recipe", add_help=False)  # its own words: train/launch.py
     _convert(commands)
@@ -83,6 +84,36 @@ def _world(commands: Any) -> None:
     sample.add_argument("--count", type=_positive, default=8, metavar="K", help="how many scenes (default 8)")
     sample.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to write")
     sample.add_argument("--overlay", action="store_true", help="also draw the truth over each picture")
+    export = _command(actions, "export", "write it in the tree of another dataset, in its format")
+    export.add_argument("--format", nargs="+", required=True, metavar="NAME", help="refcoco, reason_seg, ...; or all")
+    export.add_argument("--split", nargs="+", metavar="SPLIT", help="of the world (default those of train, val, test)")
+    export.add_argument("--count", type=_positive, default=100, metavar="N", help="scenes a split (default 100)")
+    export.add_argument("--seed", type=_whole, default=0, metavar="N", help="of each split's first scene (default 0)")
+    export.add_argument("--out", type=Path, required=True, metavar="ROOT", help="of the tree")
+
+
+def _data(commands: Any) -> None:
+    actions = _command(commands, "data", "trees of datasets").add_subparsers(
+        dest="action", metavar="ACTION", required=True
+    )
+    check = _command(actions, "check", "say what a tree holds and what is wrong with it")
+    check.add_argument("root", type=Path, metavar="ROOT", help="of the tree")
+    check.add_argument("--dataset", metavar="NAME", help="check this one alone")
+    check.add_argument("--quick", action="store_true", help="read the pictures' headers alone")
+    _json(check)
+    show = _command(actions, "show", "draw samples with their questions and masks")
+    _one_split(show)
+    show.add_argument("--count", type=_positive, default=8, metavar="K", help="how many samples (default 8)")
+    show.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to write")
+    dump = _command(actions, "dump", "write what is read of every sample, as lines of JSON")
+    _one_split(dump)
+    dump.add_argument("--out", type=Path, metavar="FILE", help="write here (default: standard output)")
+
+
+def _one_split(command: Parser) -> None:
+    command.add_argument("root", type=Path, metavar="ROOT", help="of the tree")
+    command.add_argument("--dataset", required=True, metavar="NAME", help="as `pinpoint data check ROOT` names it")
+    command.add_argument("--split", required=True, metavar="SPLIT", help="train, val, ...")
 
 
 def _eval(commands: Any) -> None:

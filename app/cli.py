@@ -1,4 +1,4 @@
-"""The command line: ``pinpoint ask``, ``world``, ``eval``, ``train``, ``convert``, ``download``,
+"""The command line: ``pinpoint ask``, ``world``, ``data``, ``eval``, ``train``, ``convert``, ``download``,
 ``parity`` and ``app``.
 
 What a person can get wrong ends in one plain line on standard error and exit code 2, never in a traceback. Heavy
@@ -29,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             commands = {
                 "ask": _ask,
                 "world": _world,
+                "data": _data,
                 "eval": _eval,
                 "convert": _convert,
                 "download": _download,
@@ -77,6 +78,8 @@ def _ask(args: argparse.Namespace) -> int:
 
 
 def _world(args: argparse.Namespace) -> int:
+    if args.action == "export":
+        return _export(args)
     from data.world.world import World
 
     world = World(args.split, args.count, start=args.seed)
@@ -87,6 +90,38 @@ def _world(args: argparse.Namespace) -> int:
             line = write_sample(world.sample(index), args.out, args.overlay)
             lines.write(json.dumps(line) + "\n")
     print(f"wrote {args.count} scene{'s' * (args.count > 1)} to {args.out}")
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    from data import export
+
+    names = export.available() if args.format == ["all"] else args.format
+    for name in names:
+        export.load(name)  # a wrong name is found before anything is drawn
+    for name in names:
+        files = export.export(name, args.out, args.count, args.split, args.seed)
+        print(f"wrote {name} to {args.out}: {len(files):,} annotation file{'s' * (len(files) != 1)}")
+    return 0
+
+
+def _data(args: argparse.Namespace) -> int:
+    """Of a check, 0 if nothing is wrong, else 1."""
+    from app import data_commands
+
+    if args.action == "check":
+        from data.check import check
+
+        report = check(args.root, args.dataset, args.quick, quiet=args.json)
+        print(json.dumps(report.as_json()) if args.json else data_commands.report_text(report))
+        return 1 if report.faults else 0
+    if args.action == "show":
+        files = data_commands.show(args.root, args.dataset, args.split, args.count, args.out)
+        print(f"wrote {len(files)} picture{'s' * (len(files) != 1)} to {args.out}")
+        return 0
+    count = data_commands.dump(args.root, args.dataset, args.split, args.out)
+    if args.out:
+        print(f"wrote {count:,} sample{'s' * (count != 1)} to {args.out}")
     return 0
 
 

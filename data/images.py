@@ -39,7 +39,8 @@ def upright_size(source: str | Path | bytes, name: str | None = None, most: int 
     """
     with _opened(source, _named(source, name), most) as image:
         width, height = image.size
-        return (width, height) if image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8) else (height, width)
+        exif = Image.Image.getexif(image)  # PNG's own decodes every pixel, to look behind them as well
+        return (width, height) if exif.get(ExifTags.Base.Orientation) in (5, 6, 7, 8) else (height, width)
 
 
 def open_mask(source: str | Path, name: str | None = None, most: int = MOST_PIXELS) -> np.ndarray:

@@ -1,9 +1,16 @@
 """Masks as run lengths, polygons and PNG: thin adapters over pycocotools."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import numpy as np
 from pycocotools import mask as coco
 
 from data.sample import RLE
+
+OVER = 1.0  # pixels that a polygon may reach out of its picture: annotators draw to the edge and round
+_noticed: ContextVar[list[str] | None] = ContextVar("noticed", default=None)
 
 
 def encode(mask: np.ndarray) -> RLE:
@@ -90,6 +97,7 @@ def from_polygons(polygons: object, size: tuple[int, int], where: str) -> RLE:
             raise ValueError(
                 f"{where}: a polygon has a point that is no place in or near a picture of {width} x {height}"
             )
+        notice_outside(polygon, size, where)
     return _joined(coco.frPyObjects(polygons, height, width))
 
 
@@ -119,6 +127,28 @@ def union(rles: list[RLE], size: tuple[int, int]) -> RLE:
     if not rles:
         return encode(np.zeros(size, dtype=bool))
     return _joined([{"size": rle["size"], "counts": rle["counts"].encode("ascii")} for rle in rles])
+
+
+@contextmanager
+def noticing() -> Iterator[list[str]]:
+    """Collects what is read while the block runs and yet looks wrong: polygons that leave their picture."""
+    found: list[str] = []
+    token = _noticed.set(found)
+    try:
+        yield found
+    finally:
+        _noticed.reset(token)
+
+
+def notice_outside(polygon: list[float], size: tuple[int, int], where: str) -> None:
+    """Say inside :func:`noticing`, and nowhere else, that a polygon ``[x, y, x, y, ...]`` leaves its picture."""
+    if (found := _noticed.get()) is None:
+        return
+    height, width = size
+    across, down = polygon[0::2], polygon[1::2]
+    over = max(-min(across), max(across) - width, -min(down), max(down) - height)
+    if over > OVER:
+        found.append(f"{where}: a polygon reaches {over:.0f} pixels out of the picture of {width} x {height}")
 
 
 def _joined(parts: list[RLE]) -> RLE:

@@ -1,11 +1,16 @@
 """What all tests share."""
 
 import os
+import shutil
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 import torch
+
+from data import datasets
+from tests.data.datasets.toybox import Toybox
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -43,3 +48,15 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@pytest.fixture
+def toys(tmp_path, monkeypatch):
+    """A tree of the family of :mod:`tests.data.datasets.toys`, which is then the only one that is found."""
+    folder = tmp_path / "families"
+    folder.mkdir()
+    shutil.copy(Path(__file__).parent / "data" / "datasets" / "toys.py", folder)
+    monkeypatch.setattr(datasets, "__path__", [str(folder)])
+    monkeypatch.setattr(datasets._families, "_path", [str(folder)])
+    yield Toybox(tmp_path / "root")
+    sys.modules.pop("data.datasets.toys", None)

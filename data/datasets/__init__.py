@@ -3,13 +3,14 @@
 A file has ``find(root) -> list[Source]``: what of its family lies in a tree, by dataset and split, without opening it.
 """
 
+import difflib
 from collections.abc import Iterator
 from pathlib import Path
 
 from data.datasets.base import Dataset, Source
 from data.plugins import Plugins
 
-__all__ = ["add", "available", "load", "open_dataset", "sources"]
+__all__ = ["add", "available", "find", "load", "open_dataset", "sources", "unknown"]
 
 _families = Plugins(__name__, __path__, "family of datasets")
 available, load, add = _families.available, _families.load, _families.add
@@ -27,22 +28,34 @@ def sources(root: Path) -> Iterator[Source]:
         yield from load(family).find(root)
 
 
+def find(root: Path, dataset: str, split: str) -> Source:
+    """A dataset of a tree, by name and split, not opened yet.
+
+    Raises:
+        ValueError: it is not there.
+    """
+    found = list(sources(root))
+    for source in found:
+        if (source.dataset, source.split) == (dataset, split):
+            return source
+    splits = [source.split for source in found if source.dataset == dataset]
+    if splits:
+        raise ValueError(f"{root}: {dataset} has no split {split!r}; it has {', '.join(splits)}")
+    raise unknown(root, dataset, found)
+
+
 def open_dataset(root: Path, dataset: str, split: str) -> Dataset:
     """A dataset of a tree, by name and split.
 
     Raises:
         ValueError: it is not there, or its annotations cannot be read.
     """
-    import difflib
+    return find(root, dataset, split).open()
 
-    found = list(sources(root))
-    for source in found:
-        if (source.dataset, source.split) == (dataset, split):
-            return source.open()
+
+def unknown(root: Path, dataset: str, found: list[Source]) -> ValueError:
+    """The error for a name that is none of those found; it names the nearest."""
     names = sorted({source.dataset for source in found})
-    if dataset in names:
-        splits = ", ".join(source.split for source in found if source.dataset == dataset)
-        raise ValueError(f"{root}: {dataset} has no split {split!r}; it has {splits}")
     near = difflib.get_close_matches(dataset, names, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names) or 'none'}"
-    raise ValueError(f"{root}: no dataset {dataset!r}: {hint}")
+    return ValueError(f"{root}: no dataset {dataset!r}: {hint}")

@@ -177,6 +177,7 @@ def _outline(points: object, size: tuple[int, int], where: str) -> list[tuple[in
         raise ValueError(f"{where}: {len(points)} points are no polygon: draw it again")
     if not all(type(value) in (int, float) and -reach <= value <= reach for point in points for value in point):
         raise ValueError(f"{where}: has a point that is no place in or near a picture of {width} x {height}")
+    masks.notice_outside([value for point in points for value in point], size, where)
     return [(int(x), int(y)) for x, y in points]
 
 

@@ -174,3 +174,14 @@ def test_a_mask_with_alpha_is_refused(tmp_path):
     Image.new("RGBA", (3, 2)).save(tmp_path / "alpha.png")
     with pytest.raises(ValueError, match=r"alpha\.png: is a mask of kind RGBA"):
         open_mask(tmp_path / "alpha.png")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_the_size_is_read_from_the_header_and_upright(kind):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = packed(Image.effect_noise((40, 30), 50).convert("RGB"), kind, exif=exif.tobytes())
+    assert upright_size(data) == open_image(data).shape[:2] == (40, 30)
+    assert upright_size(data[: 2 * len(data) // 3]) == (40, 30)
+    with pytest.raises(ValueError, match="photo: claims 40 x 30 pixels"):
+        upright_size(data, "photo", most=1000)

@@ -50,3 +50,15 @@ def test_what_is_no_mask_is_one_line(rle):
     with pytest.raises(ValueError, match="not a COCO run-length mask") as caught:
         masks.decode(rle)
     assert "\n" not in str(caught.value)
+
+
+def test_a_polygon_that_leaves_the_picture_is_noticed_and_cut_off():
+    square = [2, 2, 6, 2, 6, 6, 2, 6]
+    with masks.noticing() as noticed:
+        masks.from_polygons([square, [0, 0, 10.9, 0, 10.9, 8, 0, 8]], (8, 10), "here")
+        assert noticed == []
+        over = masks.from_polygons([[4, 2, 15, 2, 15, 6, 4, 6]], (8, 10), "there")
+    assert noticed == ["there: a polygon reaches 5 pixels out of the picture of 10 x 8"]
+    assert masks.area(over) == 6 * 4
+    masks.from_polygons([[4, 2, 15, 2, 15, 6, 4, 6]], (8, 10), "there")  # nobody listens
+    assert len(noticed) == 1

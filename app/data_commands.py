@@ -1,0 +1,192 @@
+"""The work behind ``pinpoint data``: check a tree of datasets, show samples of it, write out what is read."""
+
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from app.drawing import colour, overlay
+from app.export import writing
+from data import datasets, masks
+from data.check import Fault, Report
+from data.datasets.base import Dataset, Picture, Query
+
+GREY = (128, 128, 128)  # of pixels that count neither way
+MOST_LINES = 10  # of one kind of fault in one split; --json has all of them
+LEAST_WIDTH = 480  # of a drawn sample: narrower ones leave no room for words
+
+
+def report_text(report: Report) -> str:
+    """A table of what there is, then the faults, alike ones together, and how many remarks of each kind there are."""
+    head = ("dataset", "split", "pictures", "samples", "targets", "empties", "width x height: least, median, most")
+    rows: list[tuple[str, ...]] = [head]
+    for part in report.parts:
+        numbers = (f"{number:,}" for number in (part.pictures, part.samples, part.targets, part.empties))
+        sizes = ", ".join(f"{width} x {height}" for height, width in part.sizes.values())
+        rows.append((part.dataset, part.split, *numbers, sizes or "none could be read"))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    lines = []
+    for row in rows:
+        cells = [c.rjust(w) if 2 <= n < 6 else c.ljust(w) for n, (c, w) in enumerate(zip(row, widths, strict=True))]
+        lines.append("  ".join(cells).rstrip())
+    lines += _listed(report.faults, "fault", MOST_LINES) or ["", "nothing is wrong"]
+    lines += _listed(report.remarks, "remark", 0)
+    return "\n".join(lines)
+
+
+def _listed(faults: tuple[Fault, ...], word: str, most: int) -> list[str]:
+    if not faults:
+        return []
+    lines = ["", f"{len(faults):,} {word}{'s' * (len(faults) > 1)}"]
+    groups = Counter((fault.dataset, fault.split, fault.kind, fault.remedy) for fault in faults)
+    for (dataset, split, kind, remedy), count in groups.items():
+        where = f"{dataset}/{split}" if split else dataset
+        lines.append(f"{where}: {kind}{f', {count:,} times' if count > 1 else ''}: {remedy}")
+        alike = [fault for fault in faults if (fault.dataset, fault.split, fault.kind) == (dataset, split, kind)]
+        for fault in alike[:most]:
+            beside = f"{fault.file}: " if fault.file and fault.file not in fault.what else ""
+            lines.append(f"  {beside}{fault.what}")
+        if 0 < most < count:
+            lines.append(f"  and {count - most:,} more: --json has all of them")
+    return lines
+
+
+def dump(root: Path, dataset: str, split: str, out: Path | None) -> int:
+    """Write every sample as a line of JSON, to standard output or a file; returns how many.
+
+    Raises:
+        ValueError: a sample is wrong, or the file cannot be written; a file is there whole or not at all.
+    """
+    opened = datasets.open_dataset(root, dataset, split)
+    count = 0
+    with _writer(out) as file:
+        for picture, queries in opened:
+            for query in queries:
+                file.write(json.dumps(as_json(picture, query), ensure_ascii=False) + "\n")
+                count += 1
+    return count
+
+
+def as_json(picture: Picture, query: Query) -> dict[str, Any]:
+    """``id``, ``image`` (the path in the tree), ``size`` ``[H, W]``, ``text``, ``kind`` and ``targets``: each
+    ``phrase``, ``empty`` and ``rle`` (COCO, null when empty). ``void``, ``answer``, ``correction`` and ``earlier``
+    where there is one."""
+    values: dict[str, Any] = {
+        "id": query.id,
+        "image": picture.name,
+        "size": list(_size(picture, query)),
+        "text": query.text,
+        "kind": query.kind,
+        "targets": [{"phrase": one.phrase, "empty": one.absent, "rle": one.rle} for one in query.targets],
+    }
+    more = {"void": query.void, "answer": query.answer, "correction": query.correction, "earlier": query.earlier}
+    return values | {name: value for name, value in more.items() if value not in (None, ())}
+
+
+def show(root: Path, dataset: str, split: str, count: int, out: Path) -> list[Path]:
+    """Draw samples from all over a split, each with its words above and its masks on it; returns the files.
+
+    Raises:
+        ValueError: a sample is wrong, or the folder cannot be written.
+    """
+    opened = datasets.open_dataset(root, dataset, split)
+    files = []
+    with writing(out):
+        for number, (picture, query) in enumerate(_spread(opened, count), start=1):
+            files.append(out / f"{number:03d}-{re.sub(r'[^A-Za-z0-9+-]+', '-', query.id)[-80:]}.png")
+            Image.fromarray(_drawn(picture, query)).save(files[-1])
+    return files
+
+
+def _spread(opened: Dataset, count: int) -> Iterator[tuple[Picture, Query]]:
+    """Up to ``count`` samples, from pictures at even distances; more than one of a picture where there are few."""
+    chosen = min(count, len(opened))
+    for turn in range(chosen):
+        index = turn * len(opened) // chosen
+        share = count // chosen + (turn < count % chosen)
+        for query in opened.queries(index)[:share]:
+            yield opened.picture(index), query
+
+
+def _drawn(picture: Picture, query: Query) -> np.ndarray:
+    """``(H, W, 3)`` uint8 RGB: the words on white, below them the picture with its masks."""
+    image = picture.load()
+    found = [masks.decode(target.rle) for target in query.targets if target.rle is not None]
+    shown = image if query.void is None else overlay(image, [masks.decode(query.void)], outline=0, colours=[GREY])
+    shown = overlay(shown, found)
+    lines = [(query.text, (0, 0, 0))]
+    numbers = iter(range(len(found)))
+    for target in query.targets:
+        if target.rle is None:
+            lines.append((f"{target.phrase}: not here", (90, 90, 90)))
+        else:
+            lines.append((target.phrase, colour(next(numbers))))
+    if query.answer:
+        lines.append((f"answer: {query.answer}", (0, 0, 0)))
+    if query.correction:
+        lines.append((f"rather: {query.correction}", (0, 0, 0)))
+    return _captioned(shown, lines)
+
+
+def _captioned(image: np.ndarray, lines: list[tuple[str, tuple[int, int, int]]]) -> np.ndarray:
+    """Lines of words in their colours above a picture, broken where they are too long."""
+    font = ImageFont.load_default(15)
+    height, width = image.shape[:2]
+    room = max(width, LEAST_WIDTH)
+    broken = [(part, ink) for text, ink in lines for part in _broken(text, font, room - 36)]
+    top = 20 * len(broken) + 12
+    page = Image.new("RGB", (room, height + top), "white")
+    page.paste(Image.fromarray(image), ((room - width) // 2, top))
+    pen = ImageDraw.Draw(page)
+    for number, (text, ink) in enumerate(broken):
+        y = 6 + 20 * number
+        if ink in (colour(n) for n in range(7)):  # a patch: coloured words are hard to read on white
+            pen.rectangle((8, y + 3, 20, y + 15), fill=ink)
+        pen.text((26, y), text, fill=(0, 0, 0), font=font)
+    return np.array(page)
+
+
+def _broken(text: str, font: Any, room: int) -> list[str]:
+    """A text in lines that fit, broken between words."""
+    lines, line = [], ""
+    for word in text.split():
+        longer = f"{line} {word}".strip()
+        if line and font.getlength(longer) > room:
+            lines.append(line)
+            longer = word
+        line = longer
+    return [*lines, line]
+
+
+def _size(picture: Picture, query: Query) -> tuple[int, int]:
+    """(H, W), from the annotations or a mask if they say it, else from the picture."""
+    if picture.size is not None:
+        return picture.size
+    for rle in (query.void, *(target.rle for target in query.targets)):
+        if rle is not None:
+            return rle["size"][0], rle["size"][1]
+    height, width = picture.load().shape[:2]
+    return height, width
+
+
+@contextmanager
+def _writer(out: Path | None) -> Iterator[TextIO]:
+    """Standard output, or a file that takes its name when it is whole."""
+    if out is None:
+        yield sys.stdout
+        return
+    part = out.with_name(f"{out.name}.part")
+    with writing(out.parent):
+        try:
+            with part.open("w", encoding="utf-8") as file:
+                yield file
+            part.replace(out)
+        finally:
+            part.unlink(missing_ok=True)

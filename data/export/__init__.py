@@ -1,0 +1,60 @@
+"""The drawn world written as other datasets lie on disk, one file a format, found by name.
+
+A file has ``SPLITS`` (split of the world -> split of the format) and ``write(tree, scenes)``, where ``scenes`` are of
+those splits, in order; it returns nothing and leaves a tree that the reader of the same name reads.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from data.export.base import Drawn, Tree, drawn
+from data.plugins import Plugins
+from data.world.splits import check_split
+
+__all__ = ["DEFAULT_SPLITS", "add", "available", "export", "load"]
+
+_formats = Plugins(__name__, __path__, "format")
+available, load, add = _formats.available, _formats.load, _formats.add
+
+DEFAULT_SPLITS = ("train", "val", "test")
+
+
+def export(
+    name: str, root: Path, count: int, splits: Sequence[str] | None = None, start: int = 0, quiet: bool = False
+) -> list[Path]:
+    """Write scenes of the drawn world in a format; returns the annotation files.
+
+    Args:
+        name: of the format.
+        root: of the tree; other formats may lie in it, and share its pictures.
+        count: scenes of each split.
+        splits: of the world; those of train, val and test that the format has if None.
+        start: seed of the first scene of each split.
+        quiet: no progress bar.
+
+    Raises:
+        ValueError: no such format or split, the format has no place for a split, its annotations are there already, or
+            the tree cannot be written.
+    """
+    form = load(name)
+    chosen = [split for split in DEFAULT_SPLITS if split in form.SPLITS] if splits is None else list(splits)
+    for split in chosen:
+        check_split(split)
+        if split not in form.SPLITS:
+            raise ValueError(f"{name} has no place for the split {split}: it takes {', '.join(form.SPLITS)}")
+    tree = Tree(root)
+    try:
+        with tqdm(total=count * len(chosen), desc=name, unit="scene", leave=False, disable=quiet) as bar:
+            form.write(tree, _counted(chosen, count, start, bar))
+    except OSError as error:
+        raise ValueError(f"{root} cannot be written ({error.strerror or error}); name another folder") from error
+    return tree.files
+
+
+def _counted(splits: list[str], count: int, start: int, bar: "tqdm[None]") -> Iterator[Drawn]:
+    for split in splits:
+        for scene in drawn(split, count, start):
+            yield scene
+            bar.update()
