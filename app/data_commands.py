@@ -18,6 +18,7 @@ from data import datasets, masks
 from data.check import Fault, Report
 from data.datasets.base import Dataset, Picture, Query
 
+FONTS = ("NotoSansCJK-Regular.ttc", "NotoSans-Regular.ttf", "DejaVuSans.ttf", "LiberationSans-Regular.ttf")
 GREY = (128, 128, 128)  # of pixels that count neither way
 MOST_LINES = 10  # of one kind of fault in one split; --json has all of them
 LEAST_WIDTH = 480  # of a drawn sample: narrower ones leave no room for words
@@ -137,7 +138,7 @@ def _drawn(picture: Picture, query: Query) -> np.ndarray:
 
 def _captioned(image: np.ndarray, lines: list[tuple[str, tuple[int, int, int]]]) -> np.ndarray:
     """Lines of words in their colours above a picture, broken where they are too long."""
-    font = ImageFont.load_default(15)
+    font = _font(15)
     height, width = image.shape[:2]
     room = max(width, LEAST_WIDTH)
     broken = [(part, ink) for text, ink in lines for part in _broken(text, font, room - 36)]
@@ -151,6 +152,16 @@ def _captioned(image: np.ndarray, lines: list[tuple[str, tuple[int, int, int]]])
             pen.rectangle((8, y + 3, 20, y + 15), fill=ink)
         pen.text((26, y), text, fill=(0, 0, 0), font=font)
     return np.array(page)
+
+
+def _font(size: int) -> Any:
+    """A font of many scripts, if the machine has one; Pillow's own knows little beyond English."""
+    for name in FONTS:
+        try:
+            return ImageFont.truetype(name, size)
+        except OSError:
+            continue
+    return ImageFont.load_default(size)
 
 
 def _broken(text: str, font: Any, room: int) -> list[str]:
