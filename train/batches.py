@@ -9,6 +9,7 @@ import torch
 
 from data import masks
 from data.sample import Sample
+from data.tally import Tally
 from model.backbones.base import ChatBatch, Encoded
 
 Turns = Sequence[tuple[str, str | None]]
@@ -24,6 +25,7 @@ class Item:
         size: original ``(H, W)``.
         chats: the conversations as tokens.
         masks: ``(M, H, W)`` bool, the truth at every mark of all conversations in order; all False where absent.
+        source: which dataset of a mixture it comes from; "" where there is but one.
     """
 
     mllm: torch.Tensor
@@ -31,15 +33,18 @@ class Item:
     size: tuple[int, int]
     chats: tuple[Encoded, ...]
     masks: torch.Tensor
+    source: str = ""
 
 
 @dataclass(frozen=True)
 class GroundingBatch:
-    """B images. ``masks[b]`` is ``(M_b, H_b, W_b)`` bool in the order of the marks of ``chat.ids[b]``."""
+    """B images. ``masks[b]`` is ``(M_b, H_b, W_b)`` bool in the order of the marks of ``chat.ids[b]``; ``tally`` counts
+    what each source of a mixture brings."""
 
     chat: ChatBatch
     sam: torch.Tensor
     masks: list[torch.Tensor]
+    tally: Tally | None = None
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "GroundingBatch":
         """The batch on another device."""
@@ -64,6 +69,7 @@ def make_item(
     encode_chat: Callable[[Turns], Encoded],
     prepare_mllm: Callable[[np.ndarray], torch.Tensor],
     prepare_sam: Callable[[np.ndarray], torch.Tensor],
+    source: str = "",
 ) -> Item:
     """Samples that share one image -> an :class:`Item`."""
     size = (image.shape[0], image.shape[1])
@@ -73,7 +79,7 @@ def make_item(
     for row, rle in zip(stack, truth, strict=True):
         if rle is not None:
             row[:] = masks.decode(rle)
-    return Item(prepare_mllm(image), prepare_sam(image), size, chats, torch.from_numpy(stack))
+    return Item(prepare_mllm(image), prepare_sam(image), size, chats, torch.from_numpy(stack), source)
 
 
 def collate(items: Sequence[Item], pad: int) -> GroundingBatch:
@@ -96,6 +102,26 @@ def collate(items: Sequence[Item], pad: int) -> GroundingBatch:
         block=padded(3, -1),
     )
     return GroundingBatch(chat, torch.stack([item.sam for item in items]), [item.masks for item in items])
+
+
+def tally(items: Sequence[Item]) -> Tally | None:
+    """What the items bring, by source; None for items without one."""
+    made = Tally()
+    for item in (item for item in items if item.source):
+        inside = item.masks.flatten(1).sum(dim=1)
+        present = int((inside > 0).sum())
+        made.count(
+            item.source,
+            pictures=1,
+            conversations=len(item.chats),
+            tokens=sum(len(chat.ids) for chat in item.chats) - item.chats[0].prefix * (len(item.chats) - 1),
+            learned=sum(int((chat.labels != -100).sum()) for chat in item.chats),
+            present=present,
+            absent=len(inside) - present,
+            inside=int(inside.sum()),
+            pixels=present * item.size[0] * item.size[1],
+        )
+    return made if made.sources else None
 
 
 def _pack(chats: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:

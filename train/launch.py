@@ -53,14 +53,17 @@ def check(recipe: Recipe) -> None:
     """Find in a second what would otherwise fail after minutes.
 
     Raises:
-        ValueError: an objective, a start or a DeepSpeed file that is not there, or options that do not fit.
+        ValueError: an objective, a dataset, a start or a DeepSpeed file that is not there, or options that do not fit.
     """
     from data.settings import build
     from model import config
     from train import objectives
     from train.recipe import DEEPSPEED
 
-    build(objectives.load(recipe.objective).Options, recipe.options, "options")
+    objective = objectives.load(recipe.objective)
+    options = build(objective.Options, recipe.options, "options")
+    if hasattr(objective, "check"):
+        objective.check(options)
     if not (DEEPSPEED / f"{recipe.deepspeed}.json").is_file():
         known = ", ".join(sorted(path.stem for path in DEEPSPEED.glob("*.json")))
         raise ValueError(f"deepspeed: no file {recipe.deepspeed!r} in train/deepspeed; there are {known}")

@@ -9,10 +9,12 @@ from random import Random
 from typing import Any
 
 import torch
+from accelerate.utils import gather_object
 from torch import nn
 from torch.utils.data import Dataset, Sampler, SequentialSampler
 from transformers import Trainer, TrainingArguments
 
+from data.tally import Tally
 from train.parameters import groups
 from train.recipe import DEEPSPEED, Recipe
 
@@ -56,6 +58,7 @@ class StageTrainer(Trainer):
         self.recipe = recipe
         self._sums: dict[str, float] = defaultdict(float)
         self._counts: dict[str, int] = defaultdict(int)
+        self._tally: Tally | None = None
         self._drawn = (-1, 0)  # the step, and which of its accumulated batches
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
@@ -81,6 +84,8 @@ class StageTrainer(Trainer):
         for name, value in _floats(parts).items():
             self._sums[name] += value
             self._counts[name] += 1
+        if (counted := getattr(batch, "tally", None)) is not None:
+            self._tally = (self._tally or Tally()).add([counted])
         return (parts["loss"], parts) if return_outputs else parts["loss"]
 
     def _seed(self) -> None:
@@ -91,12 +96,15 @@ class StageTrainer(Trainer):
         torch.manual_seed(Random(f"{self.recipe.seed} {self.args.process_index} {self._drawn}").getrandbits(63))
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        """Add the mean of each part since the last line."""
+        """Add the mean of each part since the last line, and what each source of a mixture brought to all processes."""
         for name, total in self._sums.items():
             if name != "loss":
                 logs[name] = round(total / self._counts[name], 4)
         self._sums.clear()
         self._counts.clear()
+        if self._tally is not None:  # in all processes or in none
+            logs |= Tally().add(gather_object([self._tally])).named()
+            self._tally = Tally()
         super().log(logs, *args, **kwargs)
 
     def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> Sampler[int]:

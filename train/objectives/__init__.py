@@ -2,7 +2,8 @@
 
 A file holds a frozen dataclass ``Options``, a class ``Objective(nn.Module)`` that is given the
 :class:`~model.grounding.GroundingModel` and whose ``forward(batch)`` returns named losses (``loss`` is their weighted
-sum; the rest is logged), and ``dataset(model, options, first, count)`` with its ``collate``.
+sum; the rest is logged), and ``dataset(model, options, first, count)`` with its ``collate``. It may have
+``check(options)``, which finds what is wrong with them before anything is loaded.
 """
 
 from data.plugins import Plugins

@@ -4,24 +4,30 @@ Design, section 4, "Supervised loss". The same objective serves pretraining (den
 for) and instruction tuning; the recipes differ.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 from torch.utils.data import Dataset
 
+from data import mixture
+from data.shuffle import quotas
 from data.world.world import World
 from model import losses, published
-from model.backbones.base import ChatOutput
+from model.backbones.base import Backbone, ChatOutput
 from model.grounding import GroundingModel
 from model.policy import Choice, likeliest
 from model.prompting.base import SegPrompts
 from model.segmenters.base import Features
 from model.tracing import Trace
 from train import clicks
-from train.batches import GroundingBatch, Item, make_item
+from train.batches import GroundingBatch, Item, make_item, tally
 from train.batches import collate as pack
 
 
@@ -30,7 +36,13 @@ class Options:
     """Settings.
 
     Attributes:
-        conversations: packed behind each image.
+        data: datasets to train on -> how often each comes up, relative to one another ("world" is the drawn world,
+            "refcoco" its training split, "ReasonSeg/val" another split); empty for the world alone.
+        root: the folder of the dataset trees.
+        order: seed of the mixture's order, choices and wordings.
+        together: share of the images of a dataset with a question that asks for several phrases at once.
+        faults: what to do about a sample that cannot be read: "raise", or "skip" it.
+        conversations: packed behind each image, at most.
         dense: share of the images with one conversation that names everything.
         forms: kinds of question that every image has a conversation of, beside those drawn from the mix.
         loose: share of the conversations put in words that no table has, so that a model hears what is asked for in any
@@ -47,6 +59,11 @@ class Options:
         mark: weight of a mark's cross entropy relative to a word's.
     """
 
+    data: dict[str, float] = field(default_factory=dict)
+    root: str | None = None
+    order: int = 0
+    together: float = 0.25
+    faults: Literal["raise", "skip"] = "raise"
     conversations: int = 8
     dense: float = 0.5
     forms: tuple[str, ...] = ()
@@ -83,12 +100,50 @@ class Conversations(Dataset[Item]):
         return make_item(image, samples, self.backbone.encode_chat, self.backbone.prepare, self.prepare_sam)
 
 
-dataset = Conversations
+def check(options: Options) -> None:
+    """Find the datasets of a mixture; nothing is opened.
+
+    Raises:
+        ValueError: one is not there, or has no weight above 0.
+    """
+    if options.data:
+        quotas(list(options.data.values()))
+        mixture.find(_root(options), list(options.data))
+
+
+def dataset(model: GroundingModel, options: Options, first: int, count: int) -> Dataset[Item]:
+    """``count`` images from the ``first`` on: of the drawn world, or of a mixture's stream.
+
+    Raises:
+        ValueError: a dataset of the mixture is not there, or its annotations cannot be read.
+    """
+    if not options.data:
+        return Conversations(model, options, first, count)
+    world = mixture.Drawn(forms=options.forms, loose=options.loose, dense=options.dense)
+    return mixture.Mixture(
+        mixture.members(_root(options), list(options.data), world, options.together),
+        list(options.data.values()),
+        options.conversations,
+        options.order,
+        first,
+        count,
+        functools.partial(_item, model.backbone, model.segmenter.prepare),
+        options.faults,
+    )
+
+
+def _item(backbone: Backbone, prepare_sam: Callable[[np.ndarray], torch.Tensor], drawn: mixture.Pack) -> Item:
+    given = (backbone.encode_chat, backbone.prepare, prepare_sam)
+    return make_item(drawn.image, drawn.samples, *given, source=drawn.source)
+
+
+def _root(options: Options) -> Path | None:
+    return Path(options.root).expanduser() if options.root else None
 
 
 def collate(model: GroundingModel, items: Sequence[Item]) -> GroundingBatch:
     """Pack the conversations of each image into one row."""
-    return pack(items, model.backbone.pad_id)
+    return replace(pack(items, model.backbone.pad_id), tally=tally(items))
 
 
 @dataclass(frozen=True)
