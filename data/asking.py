@@ -4,6 +4,7 @@ The wordings are in :mod:`data.templates.asking`. They are drawn before the targ
 is absent come in the same words as those for what is there.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
@@ -18,6 +19,8 @@ EXPLAINED, EXPLAINED_ABSENT = 0.5, 0.1
 """Share of the sentences that are asked for a reason, of those that have one, and of absent ones without one, whose
 reason is that nothing fits: the wish for a reason must not mean that there is an answer. Few present ones have one."""
 SMALL_START, NO_END = 0.12, 0.15
+IT = "it"
+"""How readers call what a whole question asks for."""
 JOINABLE = ("phrase", "premise", "class", "part")
 _ARTICLES = ("the", "a", "an", "his", "her", "its", "their", "my", "your", "this", "that", "these", "those", "all")
 
@@ -43,7 +46,8 @@ def ask_alone(query: Query, rng: Random | None = None, style: str = "pinpoint") 
     places = 0 if query.answer is None else query.answer.count(PLACE)
     if places and places != len(query.targets):
         raise ValueError(f"{query.id}: its answer has {places} places for {len(query.targets)} targets")
-    if query.kind in JOINABLE:
+    phrase = query.kind in JOINABLE and not _whole(query)
+    if phrase:
         question = _phrased(query, rng, plain)
     elif query.kind == "talk":
         question = _safe(query.text)
@@ -55,8 +59,8 @@ def ask_alone(query: Query, rng: Random | None = None, style: str = "pinpoint") 
             raise ValueError(f"{query.id}: has neither targets nor an answer in words")
         return Turn(question, _filled(query.answer, query.targets), query.targets, query.kind)
     answer, targets, absent = _answer(query, rng, plain)
-    share = EXPLAINED if query.answer else EXPLAINED_ABSENT if absent else 0.0
-    if rng is not None and query.kind == "sentence" and rng.random() < share:
+    share = EXPLAINED if query.answer else EXPLAINED_ABSENT if absent and not phrase else 0.0
+    if rng is not None and query.kind != "talk" and rng.random() < share:
         question = _closed(question) + rng.choice(tables.EXPLAIN)
         answer += f" {_safe(query.answer)}" if query.answer else rng.choice(tables.NO_REASON)
     return Turn(question, answer, targets, query.kind)
@@ -89,29 +93,40 @@ def ask_together(queries: Sequence[Query], rng: Random | None = None, style: str
 
 def joinable(query: Query) -> bool:
     """Whether it can be asked in one question with others: a phrase, with targets, that nothing was said before."""
-    plain = query.kind in JOINABLE and bool(query.targets) and query.answer is None
+    plain = query.kind in JOINABLE and bool(query.targets) and query.answer is None and not _whole(query)
     return plain and not query.earlier and query.void is None
 
 
 def threads(queries: Sequence[Query]) -> list[list[Query]]:
     """Queries that go on from one another in one conversation, together and in order; the others alone."""
     made: list[list[Query]] = []
-    ends: dict[tuple[tuple[str, str], ...], list[Query]] = {}
+    ends: dict[tuple[tuple[str, ...], ...], list[Query]] = {}
     for query in sorted(queries, key=lambda one: len(one.earlier)):
-        thread = ends.pop(query.earlier, None) if query.earlier else None
+        before = tuple(_words(said) for pair in query.earlier for said in pair)
+        thread = ends.pop(before, None) if before else None
         if thread is None:
             made.append(thread := [])
         thread.append(query)
         if query.answer is not None:
-            ends[(*query.earlier, (query.text, query.answer))] = thread
+            ends[(*before, _words(query.text), _words(query.answer))] = thread
     order = {query.id: number for number, query in enumerate(queries)}
     return sorted(made, key=lambda thread: order[thread[0].id])
+
+
+def _words(said: str) -> tuple[str, ...]:
+    """What is the same with places and without: "the cup {seg} and {seg}." is "the cup."."""
+    return tuple(word for word in re.findall(r"\w+", said.replace(PLACE, " ")) if word != "and")
 
 
 def ask_thread(thread: Sequence[Query], rng: Random | None = None, style: str = "pinpoint") -> tuple[Turn, ...]:
     """A conversation of :func:`threads`, each of its queries with its own marks."""
     first, *others = thread
     return (*ask(first, rng, style), *(ask_alone(query, rng, style) for query in others))
+
+
+def _whole(query: Query) -> bool:
+    """Whether its text is a whole question, whatever its kind: a false premise may be one."""
+    return bool(query.targets) and all(target.phrase == IT for target in query.targets)
 
 
 def _phrased(query: Query, rng: Random | None, plain: Plain | None) -> str:
@@ -125,7 +140,7 @@ def _phrased(query: Query, rng: Random | None, plain: Plain | None) -> str:
 
 def _answer(query: Query, rng: Random | None, plain: Plain | None) -> tuple[str, tuple[Target, ...], bool]:
     """The answer in words of the tables, its targets as it names them, and whether nothing asked for is there."""
-    unnamed = query.kind not in JOINABLE and all(target.phrase in ("", query.text) for target in query.targets)
+    unnamed = _whole(query) or (query.kind not in JOINABLE and {t.phrase for t in query.targets} <= {"", query.text})
     absent = all(target.absent for target in query.targets)
     marks = ", ".join(_mark(target) for target in query.targets)
     if unnamed:

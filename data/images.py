@@ -28,7 +28,8 @@ def open_image(source: str | Path | bytes, name: str | None = None, most: int = 
     """
     with _opened(source, _named(source, name), most) as image:
         image.load()
-        return _rgb(ImageOps.exif_transpose(image))
+        ImageOps.exif_transpose(image, in_place=True)  # else it copies every picture
+        return _rgb(image)
 
 
 def upright_size(source: str | Path | bytes, name: str | None = None, most: int = MOST_PIXELS) -> tuple[int, int]:
@@ -97,4 +98,4 @@ def _rgb(image: Image.Image) -> np.ndarray:
         layer = image.convert("RGBA")
         paper = Image.new("RGBA", layer.size, "white")
         image = Image.alpha_composite(paper, layer)
-    return np.array(image.convert("RGB"))
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))

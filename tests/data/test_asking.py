@@ -103,6 +103,14 @@ def test_marks_that_a_file_spells_stay_text():
     assert SEG not in ask(talk)[-1].answer and REJ not in ask(talk)[-1].question
 
 
+def test_a_false_premise_may_be_a_whole_question():
+    true, false = query("sentence", "What flies?", name="it"), query("premise", "What flies?", here=False, name="it")
+    for seed in range(50):
+        one, other = ask(true, Random(seed))[-1], ask(false, Random(seed))[-1]
+        assert other.question.startswith(one.question) and "What flies?" in one.question
+        assert one.answer.split(SEG)[0] == other.answer.split(REJ)[0]
+
+
 def test_a_talk_is_asked_word_for_word_with_what_was_said_before():
     earlier = (("Hello?", "A cup {seg}."),)
     turns = ask(Query("d/train/0", "And then?", "talk", (), answer="Rain.", earlier=earlier), Random(0))
@@ -114,7 +122,8 @@ def test_a_talk_is_asked_word_for_word_with_what_was_said_before():
 
 def test_queries_of_one_conversation_are_put_together_with_their_marks():
     first = query("sentence", "What flies?", answer="The bird {seg}.")
-    second = Query("d/train/1", "And swims?", "talk", (), answer="Nothing.", earlier=(("What flies?", first.answer),))
+    earlier = (("What flies?", "The bird."),)
+    second = Query("d/train/1", "And swims?", "talk", (), answer="Nothing.", earlier=earlier)
     alone = query(text="lamp")
     made = threads([second, alone, first])
     assert made == [[alone], [first, second]]

@@ -126,9 +126,7 @@ def test_the_drawn_world_is_a_source_like_others(members):
     assert {pack.source for pack in packs} == {"world", "a/train"}
     pack = next(pack for pack in packs if pack.source == "world")
     assert len(pack.samples) == 2 and pack.samples[0].turns[0].kind == "list"
-    assert pack.image.dtype.name == "uint8" and not torch.equal(
-        torch.tensor(pack.image), torch.tensor(packs[0].image * 0)
-    )
+    assert pack.image.dtype.name == "uint8" and pack.image.any()
 
 
 @pytest.fixture

@@ -167,7 +167,7 @@ class Objective(nn.Module):
         out = self.model.backbone(batch.chat)
         if self.model.config.published is not None:
             return self._published(batch, out, self.model.config.published)
-        ce, marked = self._words(out.logits, out.targets)
+        ce, right = self._words(out.logits, out.targets)
         count = min(self.options.images, len(out.traces))
         encoded: list[Features] = []
         if count:
@@ -184,8 +184,14 @@ class Objective(nn.Module):
         loss = self.options.ce * ce
         for name, score in scores.items():
             loss = loss + getattr(self.options, name) * score
-        watched = {"marked": marked, "mask_iou": _mean([r["mask_iou"] for r in rows if "mask_iou" in r], ce)}
-        return {"loss": loss, "ce": ce, **scores, **{k: v.detach() for k, v in watched.items()}}
+        mask_iou = _mean([r["mask_iou"] for r in rows if "mask_iou" in r], ce).detach()
+        return {"loss": loss + self._nothing(right), "ce": ce, **scores, **_share(right), "mask_iou": mask_iou}
+
+    def _nothing(self, right: torch.Tensor) -> torch.Tensor | float:
+        """0; for a batch of words alone one that every parameter takes part in, as other processes wait for it."""
+        if len(right):
+            return 0.0
+        return 0.0 * torch.stack([p.sum() for p in self.parameters() if p.requires_grad]).sum()
 
     def _published(self, batch: GroundingBatch, out: ChatOutput, system: str) -> dict[str, torch.Tensor]:
         """The published losses (model/published.py): every mark of every image is drawn, and one reward counts for all
@@ -210,11 +216,11 @@ class Objective(nn.Module):
             rewards = parts["reward"].expand(len(choices), len(marks))
             parts["policy"] = self.model.policy.loss(marks, choices, rewards)
             loss = loss + self.options.policy * parts["policy"]
-        _, marked = self._words(out.logits, out.targets)
-        return {"loss": loss, **parts, "marked": marked.detach()}
+        _, right = self._words(out.logits, out.targets)
+        return {"loss": loss + self._nothing(right), **parts, **_share(right)}
 
     def _words(self, logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Weighted cross entropy, and the share of marks told rightly from the other mark."""
+        """Weighted cross entropy, and ``(M,)`` which marks are told rightly from the other mark, 1 or 0."""
         known = [index for index in self.model.backbone.mark_ids if index >= 0]  # <SEG>, and <REJ> if there is one
         marks = torch.tensor(known, device=targets.device)
         is_mark = torch.isin(targets, marks)
@@ -222,7 +228,7 @@ class Objective(nn.Module):
         each = functional.cross_entropy(logits.float(), targets, reduction="none")
         ce = (weight * each).sum() / weight.sum()
         pair = logits[is_mark][:, marks].argmax(dim=-1)
-        return ce, (marks[pair] == targets[is_mark]).float().mean()
+        return ce, (marks[pair] == targets[is_mark]).float()
 
     def _image(
         self, trace: Trace, features: Features | None, truth: torch.Tensor, draws: list[Draws]
@@ -298,6 +304,11 @@ class Objective(nn.Module):
             scores["bce"] = torch.cat([bce, second_bce])
             scores["dice"] = torch.cat([dice, second_dice])
         return scores
+
+
+def _share(right: torch.Tensor) -> dict[str, torch.Tensor]:
+    """``marked``, the share of marks told rightly; nothing where there are no marks."""
+    return {"marked": right.mean().detach()} if len(right) else {}
 
 
 def _mean(values: list[torch.Tensor], like: torch.Tensor) -> torch.Tensor:
