@@ -10,6 +10,7 @@ from torch.utils.data import BatchSampler, DataLoader, SequentialSampler
 from data import datasets, mixture
 from data.mixture import Drawn, Fault, Mixture, Read, share
 from data.sample import REJ, SEG
+from model.tokens import MARK
 from tests.data.small import Small, phrase, source
 
 
@@ -166,3 +167,16 @@ def test_datasets_are_found_by_name_and_near_names_suggested(tree):
 def test_an_empty_source_is_refused(tmp_path):
     with pytest.raises(ValueError, match="small/train: has no pictures"):
         Mixture([Read(Small(tmp_path, 0))], [1], 1)
+
+
+def test_every_picture_of_the_sample_trees_is_asked_about(shared):
+    read = [Read(source.open(), together=0.5) for source in datasets.sources(shared / "samples" / "trees")]
+    assert read
+    for member in read:
+        for index in range(len(member)):
+            pack = member.pack(index, Random(index), 8)
+            assert pack.image.shape[:2] == pack.samples[0].size
+            for turn in (turn for sample in pack.samples for turn in sample.turns):
+                marks = [SEG if target.rle else REJ for target in turn.targets]
+                assert [word for word in MARK.findall(turn.answer)] == marks and "{seg}" not in turn.answer
+                assert not MARK.search(turn.question) and turn.question.strip()
