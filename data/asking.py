@@ -133,8 +133,12 @@ def _phrased(query: Query, rng: Random | None, plain: Plain | None) -> str:
     phrase = _inside(query.text, plain)
     if plain:
         return plain.phrase.format(phrase=phrase)
-    begins = phrase.split(" ", 1)[0].lower() in _ARTICLES
     wording = _drawn(rng, tables.QUESTIONS[query.kind])
+    if (
+        query.kind == "part" and query.targets and rng is not None and rng.random() < 0.5
+    ):  # "ear of the dog" for "dog ear"
+        phrase = _inside(query.targets[0].phrase or query.text, None)
+    begins = phrase.split(" ", 1)[0].lower() in _ARTICLES
     return _typed(rng, wording.format(phrase=phrase, the=phrase if begins else f"the {phrase}"))
 
 

@@ -5,10 +5,11 @@
 included; label "flag" is skipped, a label with "ignore" gives void, any other the target. Points are of the upright
 picture.
 
-* ``explanatory/SPLIT.json`` has answers by picture. They carry no mark; as in LISA the mark comes first: "It is {seg}."
-  and then the file's words. They answer every wording of the picture's question.
+* ``explanatory/SPLIT.json`` has answers by picture, for every wording of the picture's question. They are words alone,
+  which give the reason: where the mark comes, and that it says no more before it than for what is absent, is for
+  :mod:`data.asking`.
 * ``false_premise_QA`` (added by SESAME): ``[question, is_sentence, answer]`` for what is not there, as queries of kind
-  "premise" with one absent target. Its mark comes first, too: "That is not here {seg}." and then the file's words.
+  "premise" with one absent target. Its answer is words alone, too.
 
 A JSON is read when its picture's queries are asked for: each holds one picture's annotations.
 """
@@ -31,8 +32,6 @@ NAME = "ReasonSeg"
 FOLDER = Path("reason_seg", "ReasonSeg")
 SPLITS = ("train", "val", "test")
 IT = "it"  # how an answer names what a whole question asks for
-FOUND = "It is {seg}."
-ABSENT = "That is not here {seg}."
 ENCODINGS = ("utf-8", "cp1252")
 
 
@@ -90,7 +89,7 @@ class ReasonSeg(Dataset):
 
 
 def _explanations(file: Path) -> dict[str, str]:
-    """Answers by picture, with their mark; none where there is no such file."""
+    """Answers by picture; none where there is no such file."""
     if not file.is_file():
         return {}
     entries = _files.read_json(file, ENCODINGS)
@@ -100,15 +99,15 @@ def _explanations(file: Path) -> dict[str, str]:
     for number, entry in enumerate(entries):
         where = f"{file}: entry {number}"
         name = _files.text(_files.key(entry, "image", where), f"{where}: image")
-        found[name] = _marked(FOUND, _files.key(entry, "outputs", where), f"{where}: outputs")
+        found[name] = _reason(_files.key(entry, "outputs", where), f"{where}: outputs")
     return found
 
 
-def _marked(mark: str, words: object, where: str) -> str:
+def _reason(words: object, where: str) -> str:
     said = _files.text(words, where)
     if "{seg}" in said:
         raise ValueError(f"{where}: holds {{seg}}, which would count as one more target")
-    return f"{mark} {said}"
+    return said
 
 
 def _texts(note: object, where: str) -> list[str]:
@@ -141,7 +140,7 @@ def _premises(note: dict[str, Any], id: str, void: RLE | None, where: str) -> li
         if not isinstance(entry, list) or len(entry) != 3 or not isinstance(entry[1], bool):
             raise ValueError(f"{at}: expected [question, true or false, answer], found {entry!r:.60}")
         text = _files.text(entry[0], at)
-        answer = _marked(ABSENT, entry[2], at)
+        answer = _reason(entry[2], at)
         target = Target(_named("sentence" if entry[1] else "phrase", text), None)
         made.append(Query(f"{id}/premise/{number}", text, "premise", (target,), void, answer))
     return made

@@ -178,5 +178,5 @@ def test_every_picture_of_the_sample_trees_is_asked_about(shared):
             assert pack.image.shape[:2] == pack.samples[0].size
             for turn in (turn for sample in pack.samples for turn in sample.turns):
                 marks = [SEG if target.rle else REJ for target in turn.targets]
-                assert [word for word in MARK.findall(turn.answer)] == marks and "{seg}" not in turn.answer
+                assert MARK.findall(turn.answer) == marks and "{seg}" not in turn.answer
                 assert not MARK.search(turn.question) and turn.question.strip()

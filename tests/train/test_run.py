@@ -10,6 +10,7 @@ import pytest
 import safetensors.torch
 import torch
 import yaml
+from PIL import Image
 
 from model.grounding import GroundingModel
 from tests import tiny
@@ -107,3 +108,29 @@ def test_a_wrong_recipe_starts_nothing(folder):
     with pytest.raises(ValueError, match="did you mean 'steps'"):
         main([str(folder / "recipe.yaml"), "step=2"])
     assert not (folder / "out").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_run_on_a_mixture_goes_on_in_the_middle_of_an_epoch(folder, workers):
+    own = folder / f"trees{workers}" / "own"
+    own.mkdir(parents=True)
+    lines = []
+    for index in range(5):
+        Image.new("RGB", (64, 48), (40 * index, 90, 10)).save(own / f"{index}.png")
+        targets = [{"phrase": "the cup", "mask": [[4, 4, 40, 4, 40, 30 + index, 4, 30]]}, {"phrase": "the lamp"}]
+        lines += [{"image": f"{index}.png", "question": "What is here?", "targets": targets[:1]}]
+        lines += [{"image": f"{index}.png", "question": f"And what is {word}?", "targets": targets} for word in "ab"]
+    (own / "pinpoint.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    options = f"{{conversations: 2, images: 1, masks: 1, data: {{own: 3, world: 1}}, root: {own.parent}}}"
+    more = [f"options={options}", f"workers={workers}"]
+    out = {name: folder / f"{name}{workers}" for name in ("mixed", "halves")}
+    whole = launch(folder, f"out={out['mixed']}", *more)
+    launch(folder, f"out={out['halves']}", "steps=2", *more)
+    launch(folder, f"out={out['halves']}", "steps=4", *more)
+    one, two = (weights(out[name]) for name in ("mixed", "halves"))
+    assert not [name for name, value in one.items() if not torch.equal(value, two[name])]
+    logged = whole.stdout + whole.stderr
+    assert "own/train/learned" in logged and "own/train/mask_share" in logged
+    both = launch(folder, f"out={folder / f'both{workers}'}", "steps=1", "processes=2", "deepspeed=zero2", *more)
+    assert "'own/train/pictures': 3" in both.stdout + both.stderr  # of four, from both processes

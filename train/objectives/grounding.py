@@ -133,6 +133,9 @@ def dataset(model: GroundingModel, options: Options, first: int, count: int) -> 
 
 
 def _item(backbone: Backbone, prepare_sam: Callable[[np.ndarray], torch.Tensor], drawn: mixture.Pack) -> Item:
+    targets = (target for sample in drawn.samples for turn in sample.turns for target in turn.targets)
+    if backbone.mark_ids[1] < 0 and any(target.absent for target in targets):
+        raise ValueError("asks for what is not there, and this model has no <REJ>: skip such samples (faults: skip)")
     given = (backbone.encode_chat, backbone.prepare, prepare_sam)
     return make_item(drawn.image, drawn.samples, *given, source=drawn.source)
 

@@ -76,10 +76,10 @@ def test_a_picture_without_a_target_shape_has_an_absent_target(tree):
     assert query.targets[0].absent and masks.area(query.void) == 12
 
 
-def test_answers_that_explain_come_after_the_mark(tree):
+def test_answers_that_explain_are_words_alone(tree):
     answers = [{"image": "a.jpg", "query": "Which?", "outputs": " The cup, as it holds tea. "}]
     data = tree("train", answers, a=note(("target", SQUARE)), b=note(("target", SQUARE)))
-    assert data.queries(0)[0].answer == "It is {seg}. The cup, as it holds tea."
+    assert data.queries(0)[0].answer == "The cup, as it holds tea."
     assert data.queries(1)[0].answer is None
 
 
@@ -88,7 +88,7 @@ def test_false_premises_are_queries_for_what_is_not_there(tree):
     _, first, second = tree(one=note(("target", SQUARE), false_premise_QA=entries)).queries(0)
     assert (first.id, first.kind, first.text) == ("ReasonSeg/val/one/premise/0", "premise", "the ship")
     assert first.targets[0].absent and first.targets[0].phrase == "the ship"
-    assert first.answer == "That is not here {seg}. No ship here."
+    assert first.answer == "No ship here."
     assert second.targets[0].absent and second.targets[0].phrase == "it"
 
 
@@ -149,7 +149,7 @@ def test_the_sample_tree_is_read_as_its_truth_says(shared):
                 assert iou(query.targets[0].rle, sample["rle"]) >= 0.995
                 assert iou(query.void, sample["void_rle"]) >= 0.995
                 told = truth["explanatory"].get(sample["image"]) if split == "train" else None
-                assert query.answer == (told and f"It is {{seg}}. {told['outputs']}")
+                assert query.answer == (told and told["outputs"].strip())
             for number, (text, _, answer) in enumerate(sample.get("false_premise_QA", [])):
                 premise = queries[f"{sample['id']}/premise/{number}"]
                 assert premise.text == text and premise.answer.endswith(answer) and premise.targets[0].absent

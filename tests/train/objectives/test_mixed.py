@@ -117,3 +117,9 @@ def test_masks_of_one_picture_are_in_the_order_of_its_marks(model, tmp_path, mon
     text = model.backbone.tokenizer.decode(torch.cat([chat.ids[chat.labels >= 0] for chat in item.chats]))
     named = [int(words.split("cup ")[1][0]) for words in text.split("<SEG>")[:-1]]
     assert [int(mask[1].int().argmax()) for mask in item.masks] == named and len(named) >= 4
+
+
+def test_what_is_absent_is_refused_by_a_model_that_cannot_say_so(model, tree, monkeypatch):
+    monkeypatch.setattr(model.backbone, "mark_ids", (model.backbone.mark_ids[0], -1))
+    with pytest.raises(ValueError, match=r"^small/train: picture \d .*this model has no <REJ>: skip such samples"):
+        grounding.dataset(model, options(tree, {"small": 1}), 0, 1)[0]
