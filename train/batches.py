@@ -26,6 +26,7 @@ class Item:
         chats: the conversations as tokens.
         masks: ``(M, H, W)`` bool, the truth at every mark of all conversations in order; all False where absent.
         source: which dataset of a mixture it comes from; "" where there is but one.
+        void: ``(M, H, W)`` bool, pixels that count neither way at each mark; None where there are none.
     """
 
     mllm: torch.Tensor
@@ -34,16 +35,18 @@ class Item:
     chats: tuple[Encoded, ...]
     masks: torch.Tensor
     source: str = ""
+    void: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
 class GroundingBatch:
-    """B images. ``masks[b]`` is ``(M_b, H_b, W_b)`` bool in the order of the marks of ``chat.ids[b]``; ``tally`` counts
-    what each source of a mixture brings."""
+    """B images. ``masks[b]`` is ``(M_b, H_b, W_b)`` bool in the order of the marks of ``chat.ids[b]``, ``void[b]`` the
+    same or None, pixels that count neither way; ``tally`` counts what each source of a mixture brings."""
 
     chat: ChatBatch
     sam: torch.Tensor
     masks: list[torch.Tensor]
+    void: list[torch.Tensor | None]
     tally: Tally | None = None
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "GroundingBatch":
@@ -79,7 +82,20 @@ def make_item(
     for row, rle in zip(stack, truth, strict=True):
         if rle is not None:
             row[:] = masks.decode(rle)
-    return Item(prepare_mllm(image), prepare_sam(image), size, chats, torch.from_numpy(stack), source)
+    void = _void(samples, size)
+    if void is not None:
+        stack &= ~void
+    held = None if void is None else torch.from_numpy(void)
+    return Item(prepare_mllm(image), prepare_sam(image), size, chats, torch.from_numpy(stack), source, held)
+
+
+def _void(samples: Sequence[Sample], size: tuple[int, int]) -> np.ndarray | None:
+    """``(M, H, W)`` bool: what each sample leaves out, at each of its marks."""
+    if all(sample.void is None for sample in samples):
+        return None
+    rows = [(sample.void, sum(len(turn.targets) for turn in sample.turns)) for sample in samples]
+    one = [(np.zeros(size, dtype=bool) if rle is None else masks.decode(rle), count) for rle, count in rows]
+    return np.concatenate([np.repeat(mask[None], count, axis=0) for mask, count in one])
 
 
 def collate(items: Sequence[Item], pad: int) -> GroundingBatch:
@@ -101,7 +117,8 @@ def collate(items: Sequence[Item], pad: int) -> GroundingBatch:
         positions=padded(2, 0),
         block=padded(3, -1),
     )
-    return GroundingBatch(chat, torch.stack([item.sam for item in items]), [item.masks for item in items])
+    truth, void = [item.masks for item in items], [item.void for item in items]
+    return GroundingBatch(chat, torch.stack([item.sam for item in items]), truth, void)
 
 
 def tally(items: Sequence[Item]) -> Tally | None:

@@ -6,6 +6,7 @@ those splits, in order; it returns nothing and leaves a tree that the reader of 
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -53,7 +54,7 @@ def export(
     return tree.files
 
 
-def _counted(splits: list[str], count: int, start: int, bar: "tqdm[None]") -> Iterator[Drawn]:
+def _counted(splits: list[str], count: int, start: int, bar: "tqdm[Any]") -> Iterator[Drawn]:
     for split in splits:
         for scene in drawn(split, count, start):
             yield scene

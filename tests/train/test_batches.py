@@ -36,15 +36,35 @@ def test_truth_is_in_the_order_of_the_marks_and_empty_where_absent():
 def test_shorter_rows_are_padded_out_of_every_block():
     image = torch.zeros(3, 2, 2)
     rows = [(chat(10, 21),), (chat(10, 11, 12, 22),)]
-    made = [type("Item", (), {"mllm": image, "sam": image, "size": (2, 2), "chats": r, "masks": image}) for r in rows]
+    made = [
+        type("Item", (), {"mllm": image, "sam": image, "size": (2, 2), "chats": r, "masks": image, "void": None})
+        for r in rows
+    ]
     batch = collate(made, pad=5)
     assert batch.chat.ids[0].tolist() == [7, 8, 8, 10, 21, 5, 5]
     assert batch.chat.block[0].tolist() == [0, 0, 0, 1, 1, -1, -1]
 
 
 def test_moving_keeps_shapes_and_structure():
-    batch = collate([type("Item", (), {"mllm": torch.zeros(3, 2, 2), "sam": torch.zeros(3, 2, 2), "size": (2, 2),
-                                       "chats": (chat(21),), "masks": torch.zeros(0, 2, 2)})], pad=0)  # fmt: skip
+    empty = torch.zeros(0, 2, 2)
+    values = {"mllm": torch.zeros(3, 2, 2), "sam": torch.zeros(3, 2, 2), "size": (2, 2), "chats": (chat(21),)}
+    batch = collate([type("Item", (), {**values, "masks": empty, "void": None})], pad=0)
     there = moved(batch, "meta")
     assert there.chat.ids.device.type == "meta" and there.masks[0].shape == (0, 2, 2)
     assert there.chat.sizes == [(2, 2)]
+
+
+def test_void_pixels_stand_at_every_mark_of_their_sample_and_in_no_truth():
+    mask, void = np.zeros((4, 6), bool), np.zeros((4, 6), bool)
+    mask[1:3, 2], void[1, :] = True, True
+    cup, lamp = Target("the cup", masks.encode(mask)), Target("the lamp", None)
+    turns = (Turn("?", "The cup <SEG>, the lamp <REJ>.", (cup, lamp), "mixed"),)
+    plain = Sample("train-0", lambda: np.zeros((4, 6, 3), np.uint8), (4, 6), turns[:1])
+    left_out = Sample("train-1", plain.load, (4, 6), turns, void=masks.encode(void))
+    item = make_item(plain.load(), [plain, left_out], lambda t: chat(21), lambda i: torch.zeros(3, 2, 2), lambda i: i)
+    assert item.void.shape == (4, 4, 6)
+    assert not item.void[:2].any() and (item.void[2:] == torch.from_numpy(void)).all()
+    assert item.masks[0].sum() == 2 and item.masks[2].sum() == 1
+    assert (
+        make_item(plain.load(), [plain], lambda t: chat(21), lambda i: torch.zeros(3, 2, 2), lambda i: i).void is None
+    )

@@ -178,7 +178,7 @@ class Objective(nn.Module):
                 encoded = self.model.segmenter.encode(batch.sam[:count], batch.chat.sizes[:count])
         features = [*encoded, *[None] * (len(out.traces) - count)]
         draws: list[Draws] = []
-        rows = [self._image(*row, draws) for row in zip(out.traces, features, batch.masks, strict=True)]
+        rows = [self._image(*row, draws) for row in zip(out.traces, features, batch.masks, batch.void, strict=True)]
         scores = {
             name: _mean([r[name] for r in rows if name in r], ce)
             for name in ("map_bce", "map_dice", "bce", "dice", "iou")
@@ -234,7 +234,12 @@ class Objective(nn.Module):
         return ce, (marks[pair] == targets[is_mark]).float()
 
     def _image(
-        self, trace: Trace, features: Features | None, truth: torch.Tensor, draws: list[Draws]
+        self,
+        trace: Trace,
+        features: Features | None,
+        truth: torch.Tensor,
+        void: torch.Tensor | None,
+        draws: list[Draws],
     ) -> dict[str, torch.Tensor]:
         """Losses of one image's marks, each ``(n,)``: absent targets carry none. Appends what was drawn to ``draws``.
 
@@ -249,6 +254,9 @@ class Objective(nn.Module):
         choices = self.model.policy.draw(kept.marks)
         speaks = likeliest(choices)
         _, maps = self.model.maps(kept, speaks)
+        if void is not None:
+            void = void[present]
+            maps = maps.masked_fill(trace.frame.map_to(void.float()) > 0.5, 0.0)
         goal = losses.map_target(truth[present], trace.frame)
         valid = trace.frame.valid_mask().to(truth.device)
         map_bce, map_dice = losses.map_losses(maps, goal, valid, self.model.config.map_scale)
@@ -256,20 +264,30 @@ class Objective(nn.Module):
         if features is not None:
             chosen = torch.randperm(len(present), device=truth.device)[: self.options.masks]
             lot, wanted = kept.select(chosen), truth[present[chosen]]
+            left_out = None if void is None else void[chosen]
             grounding = self.model.ground(lot, features.frame.source, speaks.select(chosen))
-            scores |= self._masks(grounding.prompts, features, wanted)
+            scores |= self._masks(grounding.prompts, features, wanted, left_out)
             if self.model.config.layer.draws_layers and weight:
                 tried = [choice.select(chosen) for choice in choices]
-                draws.append(Draws(lot.marks, tried, self._rewards(lot, tried, features, wanted)))
+                draws.append(Draws(lot.marks, tried, self._rewards(lot, tried, features, wanted, left_out)))
         return scores if weight else {name: value * 0 for name, value in scores.items()}
 
     @torch.no_grad()
-    def _rewards(self, trace: Trace, choices: list[Choice], features: Features, truth: torch.Tensor) -> torch.Tensor:
+    def _rewards(
+        self,
+        trace: Trace,
+        choices: list[Choice],
+        features: Features,
+        truth: torch.Tensor,
+        void: torch.Tensor | None,
+    ) -> torch.Tensor:
         """``(K, S)``: the IoU of the mask that each drawn layer leads to; all are decoded at once."""
         segmenter, size = self.model.segmenter, features.frame.source
         prompts = SegPrompts.stacked([self.model.ground(trace, size, choice).prompts for choice in choices])
         logits = segmenter.upscale(segmenter.decode(features, prompts).low, features)[:, 0]
-        return losses.true_iou(logits, truth.repeat(len(choices), 1, 1)).view(len(choices), -1)
+        times = len(choices)
+        logits = _cleared(logits, None if void is None else void.repeat(times, 1, 1))
+        return losses.true_iou(logits, truth.repeat(times, 1, 1)).view(times, -1)
 
     def _policy(self, draws: list[Draws], traces: list[Trace]) -> dict[str, torch.Tensor]:
         """The layer policy's loss over the marks of all images and processes; every process takes part, whatever it has
@@ -283,11 +301,13 @@ class Objective(nn.Module):
         rewards = torch.cat([none.new_zeros(len(choices), 0), *(d.rewards for d in draws)], dim=1)
         return {"policy": self.model.policy.loss(marks, choices, rewards)}
 
-    def _masks(self, prompts: SegPrompts, features: Features, truth: torch.Tensor) -> dict[str, torch.Tensor]:
+    def _masks(
+        self, prompts: SegPrompts, features: Features, truth: torch.Tensor, void: torch.Tensor | None
+    ) -> dict[str, torch.Tensor]:
         """Decode, score, and now and then correct by a click and decode again."""
         segmenter = self.model.segmenter
         masks = segmenter.decode(features, prompts)
-        logits = segmenter.upscale(masks.low, features)[:, 0]
+        logits = _cleared(segmenter.upscale(masks.low, features)[:, 0], void)
         bce, dice = losses.mask_losses(logits, truth)
         scores = {
             "bce": bce,
@@ -299,14 +319,20 @@ class Objective(nn.Module):
             drawn, wanted = logits.detach() > 0, truth
             if float(torch.rand(())) < self.options.mistaken:
                 wanted = truth.roll(1, dims=0)
+                void = None if void is None else void.roll(1, dims=0)
                 drawn = drawn & wanted  # only what is missed: a click on what is too much would not tell what is meant
             points, labels = clicks.corrective(drawn, wanted)
             again = prompts.corrected(points, labels, masks.low.detach())
-            logits = segmenter.upscale(segmenter.decode(features, again).low, features)[:, 0]
+            logits = _cleared(segmenter.upscale(segmenter.decode(features, again).low, features)[:, 0], void)
             second_bce, second_dice = losses.mask_losses(logits, wanted)
             scores["bce"] = torch.cat([bce, second_bce])
             scores["dice"] = torch.cat([dice, second_dice])
         return scores
+
+
+def _cleared(logits: torch.Tensor, void: torch.Tensor | None) -> torch.Tensor:
+    """``(S, H, W)`` logits, sure of the background (as the truth is) where ``void`` (S, H, W) counts neither way."""
+    return logits if void is None else logits.masked_fill(void, -30.0)
 
 
 def _share(right: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import pytest
@@ -160,7 +161,8 @@ def test_a_rejected_target_counts_as_its_authors_count_it():
         model = tiny.model(published=system, channels={"embedding": {}}).eval()
         data = grounding.dataset(model, options, first=5, count=40)
         item = next(i for i in (data[n] for n in range(40)) if 0 < i.masks.flatten(1).any(dim=1).sum() < len(i.masks))
-        losses[system] = float(grounding.Objective(model, options)(grounding.collate(model, [item]))["mask_bce_loss"])
+        made = grounding.Objective(model, options)(grounding.collate(model, [item]))
+        losses[system] = float(made["mask_bce_loss"].detach())
         present, total = int(item.masks.flatten(1).any(dim=1).sum()), len(item.masks)
     expected = (losses["read"] * present + 2 * math.log(2) * (total - present)) / total
     assert losses["gsva"] == pytest.approx(expected, rel=1e-4)
@@ -196,3 +198,22 @@ def test_the_mask_losses_go_to_the_most_probable_draw_and_rewards_to_their_own_m
             expected = (mask & truth).sum() / (mask | truth).sum()
             assert float(rewards[number, mark]) == pytest.approx(float(expected), abs=2e-3)
     assert rewards.max() > rewards.min()
+
+
+def test_what_is_drawn_on_void_pixels_costs_nothing_and_teaches_nothing():
+    """All of a mark's losses but the words' are the same whatever lies there, and no gradient comes from it."""
+    model = tiny.model(channels={"embedding": {}}).train()
+    options = grounding.Options(conversations=1, dense=1.0, images=1, masks=8, corrected=0.0)
+    batch = batch_of(model, options, count=1)
+    objective = grounding.Objective(model, options)
+    whole = torch.ones_like(batch.masks[0])
+    none = dataclasses.replace(batch, masks=[torch.zeros_like(whole)], void=[whole])
+    first = objective(none)
+    assert first["bce"] == first["dice"] == first["map_bce"] == 0  # nothing is left to draw
+    seen = {}
+    upscale = model.segmenter.upscale
+    model.segmenter.upscale = lambda *given: seen.setdefault("logits", upscale(*given).detach().requires_grad_())
+    void = torch.zeros_like(batch.masks[0])
+    void[:, :, :40] = True
+    objective(dataclasses.replace(batch, masks=[batch.masks[0] & ~void], void=[void]))["loss"].backward()
+    assert seen["logits"].grad[..., :40].abs().sum() == 0 < seen["logits"].grad[..., 40:].abs().sum()
