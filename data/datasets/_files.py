@@ -53,8 +53,9 @@ def read_pickle(path: Path) -> Any:
     Raises:
         ValueError: it is missing, cut off, or names anything else, of which nothing is run.
     """
+    packed = io.BytesIO(read_bytes(path))
     try:
-        values = _Plain(io.BytesIO(read_bytes(path)), encoding="latin-1").load()
+        values = _Plain(packed, encoding="latin-1").load()
         _only_plain(values)
         return values
     except _NotPlain as error:
