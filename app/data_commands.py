@@ -193,6 +193,8 @@ def _writer(out: Path | None) -> Iterator[TextIO]:
     if out is None:
         yield sys.stdout
         return
+    if out.is_dir():
+        raise ValueError(f"{out} is a folder: name a file in it")
     part = out.with_name(f"{out.name}.part")
     with writing(out.parent):
         try:

@@ -15,9 +15,9 @@ from data.templates import asking as tables
 from data.templates.asking import PLAIN, Plain
 
 PLACE = "{seg}"
-EXPLAINED, EXPLAINED_ABSENT = 0.5, 0.1
-"""Share of the sentences that are asked for a reason, of those that have one, and of absent ones without one, whose
-reason is that nothing fits: the wish for a reason must not mean that there is an answer. Few present ones have one."""
+EXPLAINED = {True: 0.05, False: 0.3}
+"""Share of the phrases (True) and of the whole questions (False) that are asked for a reason, whether the dataset has
+one or not and whatever the answer is: the wish must tell neither."""
 SMALL_START, NO_END = 0.12, 0.15
 IT = "it"
 """How readers call what a whole question asks for."""
@@ -58,11 +58,14 @@ def ask_alone(query: Query, rng: Random | None = None, style: str = "pinpoint") 
         if not query.answer:
             raise ValueError(f"{query.id}: has neither targets nor an answer in words")
         return Turn(question, _filled(query.answer, query.targets), query.targets, query.kind)
+    wish = ""
+    if rng is not None and query.kind != "talk" and rng.random() < EXPLAINED[phrase]:
+        wish = rng.choice(tables.EXPLAIN)
+        question = _closed(question) + wish
     answer, targets, absent = _answer(query, rng, plain)
-    share = EXPLAINED if query.answer else EXPLAINED_ABSENT if absent and not phrase else 0.0
-    if rng is not None and query.kind != "talk" and rng.random() < share:
-        question = _closed(question) + rng.choice(tables.EXPLAIN)
-        answer += f" {_safe(query.answer)}" if query.answer else rng.choice(tables.NO_REASON)
+    if rng is not None and wish:
+        spare = tables.NO_REASON if absent else tables.FITS
+        answer += f" {_safe(query.answer)}" if query.answer else rng.choice(spare)
     return Turn(question, answer, targets, query.kind)
 
 
@@ -94,7 +97,7 @@ def ask_together(queries: Sequence[Query], rng: Random | None = None, style: str
 def joinable(query: Query) -> bool:
     """Whether it can be asked in one question with others: a phrase, with targets, that nothing was said before."""
     plain = query.kind in JOINABLE and bool(query.targets) and query.answer is None and not _whole(query)
-    return plain and not query.earlier and query.void is None
+    return plain and not query.earlier
 
 
 def threads(queries: Sequence[Query]) -> list[list[Query]]:
@@ -156,16 +159,20 @@ def _answer(query: Query, rng: Random | None, plain: Plain | None) -> tuple[str,
         marks = ", ".join(item.format(name=target.phrase, mark=_mark(target)) for target in named)
     else:
         marks = item.format(mark=marks)
-    ending = _ending(query, rng, plain) if absent and len(named) == 1 else "."
+    ending = _ending(query, rng, plain, " is {mark}" in item) if absent and len(named) == 1 else "."
     return _upper(f"{lead}{marks}{ending}"), named, absent
 
 
-def _ending(query: Query, rng: Random | None, plain: Plain | None) -> str:
-    """What follows the one ``<REJ>``."""
+def _ending(query: Query, rng: Random | None, plain: Plain | None, whole: bool) -> str:
+    """What follows the one ``<REJ>``; after a ``whole`` sentence only what begins with a stop."""
     if query.correction:
-        wording = plain.corrected if plain else _drawn(rng, tables.CORRECTED)
+        wording = plain.corrected if plain else _drawn(rng, _after(tables.CORRECTED, whole))
         return wording.format(correction=_inside(query.correction, None))
-    return plain.absent if plain else _drawn(rng, tables.ABSENT)
+    return plain.absent if plain else _drawn(rng, _after(tables.ABSENT, whole))
+
+
+def _after(endings: Sequence[str], whole: bool) -> Sequence[str]:
+    return [ending for ending in endings if not ending.startswith(" ")] if whole else endings
 
 
 def _named(target: Target, query: Query, plain: Plain | None) -> Target:

@@ -52,6 +52,8 @@ def open_mask(source: str | Path, name: str | None = None, most: int = MOST_PIXE
     """
     named = _named(source, name)
     with _opened(source, named, most) as image:
+        if image.format != "PNG":  # a JPEG of a mask has grey around every edge
+            raise ValueError(f"{named}: is a {image.format} and no PNG; save the mask as PNG, which keeps every pixel")
         if image.mode not in ("1", "L", "P", "RGB"):
             raise ValueError(f"{named}: is a mask of kind {image.mode}; save it as black and white or grey, no alpha")
         image.load()

@@ -203,7 +203,7 @@ def find(root: Path | None, names: Sequence[str]) -> dict[str, Source]:
 
     Args:
         root: of the trees.
-        names: "refcoco" for its split train (or its only one), "ReasonSeg/val" for another.
+        names: "refcoco" for its split train, "ReasonSeg/val" for another.
 
     Raises:
         ValueError: there is no root, or no dataset or split of that name; the near one is suggested.
@@ -218,9 +218,9 @@ def find(root: Path | None, names: Sequence[str]) -> dict[str, Source]:
     for source in datasets.sources(root):
         there[f"{source.dataset}/{source.split}"] = source
         splits.setdefault(source.dataset, []).append(source)
-    for dataset, found in splits.items():
-        if len(found) == 1 or f"{dataset}/train" in there:
-            there[dataset] = there.get(f"{dataset}/train", found[0])
+    for dataset in splits:
+        if f"{dataset}/train" in there:
+            there[dataset] = there[f"{dataset}/train"]
     return {name: _known(name, there, splits, root) for name in wanted}
 
 
@@ -248,8 +248,9 @@ def members(root: Path | None, names: Sequence[str], drawn: Drawn, together: flo
 def _group(queries: Sequence[Query], rng: Random) -> list[Query]:
     """Some queries of different words to ask for in one question; none if there are fewer than two."""
     fit: dict[str, Query] = {}
-    for query in rng.sample(queries, len(queries)):
-        if joinable(query):
+    drawn = [query for query in rng.sample(queries, len(queries)) if joinable(query)]
+    for query in drawn:
+        if query.void == drawn[0].void:  # what counts neither way must be the same for all of a question
             fit.setdefault(query.text.lower(), query)
     group = list(fit.values())[: rng.randint(*JOINED)]
     return group if len(group) > 1 else []

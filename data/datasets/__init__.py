@@ -20,12 +20,18 @@ def sources(root: Path) -> Iterator[Source]:
     """Every dataset and split of a tree, families in alphabetical order.
 
     Raises:
-        ValueError: the root is no folder.
+        ValueError: the root is no folder, or two datasets in it have one name ("world" is the drawn world's).
     """
     if not root.is_dir():
         raise ValueError(f"no folder {root}: name the root of the dataset trees")
+    taken: dict[str, str] = {}
     for family in available():
-        yield from load(family).find(root)
+        for source in load(family).find(root):
+            name = f"{source.dataset}/{source.split}"
+            other = "the drawn world" if source.dataset == "world" else taken.setdefault(name, family)
+            if other != family:
+                raise ValueError(f"{root}: {name} names two datasets, of {other} and of {family}: rename one's folder")
+            yield source
 
 
 def find(root: Path, dataset: str, split: str) -> Source:

@@ -19,11 +19,10 @@ from data import masks
 from data.datasets._files import read_bytes
 from data.datasets._store import Store
 from data.datasets.base import Dataset, Picture, Query, Source
-from data.images import MOST_PIXELS
+from data.images import MOST_PIXELS, upright_size
 from data.sample import Target
 
 VOID = 255  # in every set, as the published loaders have it
-ORIENTATION = 0x0112  # EXIF; 5 to 8 turn a picture on its side
 
 
 @dataclass(frozen=True)
@@ -196,11 +195,8 @@ def _same_size(labels: np.ndarray, file: str, path: Path, image: str) -> None:
     """Refuse a label map of another size than the picture's header says. A picture that cannot be read says so itself
     when it is loaded."""
     try:
-        with Image.open(path) as opened:
-            width, height = opened.size
-            if opened.getexif().get(ORIENTATION, 1) >= 5:
-                width, height = height, width
-    except Exception:  # whatever a damaged header makes the library raise
+        height, width = upright_size(path)
+    except ValueError:
         return
     if labels.shape != (height, width):
         raise ValueError(

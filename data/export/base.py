@@ -1,5 +1,6 @@
 """What every format is written from: scenes as they show, and a tree to put files in."""
 
+import io
 import json
 import pickle
 from collections.abc import Iterator
@@ -43,7 +44,13 @@ class Drawn:
 
     @property
     def id(self) -> int:
-        """Of the picture; no two scenes of the world have the same."""
+        """Of the picture; no two scenes of the world have the same.
+
+        Raises:
+            ValueError: the seed is too large for that.
+        """
+        if self.seed >= SPLIT_IDS:
+            raise ValueError(f"a scene that is exported has a number below {SPLIT_IDS:,}, not {self.seed}")
         return SPLIT_IDS * (1 + SPLITS.index(self.split)) + self.seed
 
     def thing_id(self, index: int) -> int:
@@ -126,9 +133,15 @@ class Tree:
     def picture(self, name: str, image: NDArray[np.uint8]) -> None:
         """Write a picture, as the ending of its name says."""
         path = self.root / name
-        if not path.exists():
+        packed = io.BytesIO()
+        kind = "PNG" if path.suffix == ".png" else "JPEG"
+        Image.fromarray(image).save(packed, kind, quality=JPEG_QUALITY, subsampling=0)  # PNG takes no notice of them
+        if path.exists():
+            if path.read_bytes() != packed.getvalue():
+                raise ValueError(f"{path} is there already and is another picture: name another folder")
+        else:
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image).save(path, quality=JPEG_QUALITY, subsampling=0)  # PNG takes no notice of them
+            path.write_bytes(packed.getvalue())
 
     def labels(self, name: str, values: NDArray[np.uint8], palette: list[int] | None = None) -> None:
         """Write a label map, PNG of one channel; with a palette where there is one."""

@@ -11,7 +11,7 @@ from data.world.splits import SPLITS as ALL
 from data.world.world import converse
 
 SPLITS = {split: split for split in ALL}
-HOME = "world"
+HOME = "drawn"
 FILE = f"{HOME}/pinpoint.jsonl"
 QUESTIONS = 3
 

@@ -160,6 +160,13 @@ EXPLAIN = (
     " What makes you think so?",
 )
 """Added to a question whose answer gives a reason."""
+FITS = (
+    " That is what the question asks for.",
+    " Of all that the picture shows, that fits best.",
+    " I looked at all that the picture shows, and that answers to it.",
+    " Nothing else here would do as well.",
+)
+"""The reason for ``<SEG>`` where the dataset gives none."""
 NO_REASON = (
     " Nothing in the picture fits that.",
     " I looked at all that the picture shows, and nothing answers to that.",

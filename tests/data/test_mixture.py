@@ -143,17 +143,18 @@ def tree(tmp_path, monkeypatch):
 
 
 def test_datasets_are_found_by_name_and_near_names_suggested(tree):
-    found = mixture.find(tree, ["small", "small/val", "other", "both/test", "world"])
+    found = mixture.find(tree, ["small", "small/val", "other/val", "both/test", "world"])
     assert {name: f"{s.dataset}/{s.split}" for name, s in found.items()} == {
         "small": "small/train",
         "small/val": "small/val",
-        "other": "other/val",
+        "other/val": "other/val",
         "both/test": "both/test",
     }
     for name, said in {
         "smal": "did you mean 'small'",
         "worlds": "did you mean 'world'",
         "both": "no split train .* there are both/val, both/test",
+        "other": "no split train .* there are other/val",  # never another split unasked
         "small/vla": "did you mean 'small/val'",
         "xyz": "there are small, other, both, world",
     }.items():

@@ -101,11 +101,16 @@ class Conversations(Dataset[Item]):
 
 
 def check(options: Options) -> None:
-    """Find the datasets of a mixture; nothing is opened.
+    """Check the settings, and find the datasets of a mixture; their annotations are opened later.
 
     Raises:
-        ValueError: one is not there, or has no weight above 0.
+        ValueError: a setting is out of its range, or a dataset is not there or has no weight above 0.
     """
+    for name in ("dense", "loose", "together", "corrected", "mistaken"):
+        if not 0 <= getattr(options, name) <= 1:
+            raise ValueError(f"options: {name}: {getattr(options, name)} is no share, a number from 0 to 1")
+    if options.conversations < 1 or options.masks < 1 or options.images < 0:
+        raise ValueError("options: conversations and masks are at least 1, images at least 0")
     if options.data:
         quotas(list(options.data.values()))
         mixture.find(_root(options), list(options.data))
@@ -256,8 +261,11 @@ class Objective(nn.Module):
         _, maps = self.model.maps(kept, speaks)
         if void is not None:
             void = void[present]
-            maps = maps.masked_fill(trace.frame.map_to(void.float()) > 0.5, 0.0)
+            unknown = trace.frame.map_to(void.float()) > 0.5
+            maps = maps.masked_fill(unknown, 0.0)
         goal = losses.map_target(truth[present], trace.frame)
+        if void is not None:
+            goal = goal.masked_fill(unknown, 0.0)
         valid = trace.frame.valid_mask().to(truth.device)
         map_bce, map_dice = losses.map_losses(maps, goal, valid, self.model.config.map_scale)
         scores = {"map_bce": map_bce, "map_dice": map_dice}

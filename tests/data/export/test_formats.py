@@ -29,7 +29,7 @@ HOLDS = {
     "pascal_part": {"pascal_part"},
     "coco": {"coco"},
     "llava": {"llava"},
-    "folder": {"world"},
+    "folder": {"drawn"},
 }
 PARTS = ("paco", "pascal_part")
 
