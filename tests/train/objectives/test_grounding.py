@@ -217,3 +217,56 @@ def test_what_is_drawn_on_void_pixels_costs_nothing_and_teaches_nothing():
     void[:, :, :40] = True
     objective(dataclasses.replace(batch, masks=[batch.masks[0] & ~void], void=[void]))["loss"].backward()
     assert seen["logits"].grad[..., :40].abs().sum() == 0 < seen["logits"].grad[..., 40:].abs().sum()
+
+
+def test_each_mark_leaves_out_its_own_pixels_after_a_click_for_another_too():
+    torch.manual_seed(0)
+    model = tiny.model(channels={"embedding": {}}).train()
+    options = grounding.Options(conversations=1, dense=1.0, images=1, masks=2, corrected=1.0, mistaken=1.0)
+    batch = batch_of(model, options, count=1)
+    count = len(batch.masks[0])
+    assert count > 2
+    void = torch.zeros_like(batch.masks[0])
+    for mark in range(count):
+        void[mark, mark::count] = True  # rows that no other mark leaves out
+    held, passes = model.segmenter.upscale, []
+
+    def watched(*given):
+        passes.append(held(*given).detach().requires_grad_())
+        return passes[-1]
+
+    model.segmenter.upscale = watched
+    batch = dataclasses.replace(batch, masks=[batch.masks[0] & ~void], void=[void])
+    grounding.Objective(model, options)(batch)["loss"].backward()
+    first, second = (one.grad[:, 0].abs().sum(dim=2) > 0 for one in passes)  # (marks, rows)
+    own, clicked = ([_left_out(row, count) for row in learned] for learned in (first, second))
+    assert own[0] != own[1] and clicked == own[::-1]
+
+
+def _left_out(learned: torch.Tensor, count: int) -> int:
+    """Of ``(H,)`` rows, which ones bring no gradient: every count-th from that one on."""
+    (found,) = (mark for mark in range(count) if not learned[mark::count].any())
+    return found
+
+
+def test_a_map_on_pixels_that_count_neither_way_is_not_learned(monkeypatch):
+    model = tiny.model(channels={"embedding": {}}).train()
+    options = grounding.Options(conversations=1, dense=1.0, images=0)
+    batch = batch_of(model, options, count=1)
+    void = torch.zeros_like(batch.masks[0])
+    void[..., : void.shape[2] // 2] = True
+    batch = dataclasses.replace(batch, masks=[batch.masks[0] & ~void], void=[void])
+    held, seen = model.maps, {}
+
+    def watched(*given):
+        states, maps = held(*given)
+        seen["maps"] = maps.detach().requires_grad_()
+        return states, seen["maps"]
+
+    monkeypatch.setattr(model, "maps", watched)
+    out = grounding.Objective(model, options)(batch)
+    (out["map_bce"] + out["map_dice"]).backward()
+    gradient = seen["maps"].grad
+    assert (
+        gradient[..., : gradient.shape[2] // 2].abs().sum() == 0 < gradient[..., gradient.shape[2] // 2 :].abs().sum()
+    )
