@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
-from data.datasets.base import Query
+from data.datasets.base import IT, Query
 from data.sample import REJ, SEG, Target, Turn
 from data.templates import asking as tables
 from data.templates.asking import PLAIN, Plain
@@ -19,8 +19,6 @@ EXPLAINED = {True: 0.05, False: 0.3}
 """Share of the phrases (True) and of the whole questions (False) that are asked for a reason, whether the dataset has
 one or not and whatever the answer is: the wish must tell neither."""
 SMALL_START, NO_END = 0.12, 0.15
-IT = "it"
-"""How readers call what a whole question asks for."""
 JOINABLE = ("phrase", "premise", "class", "part")
 _ARTICLES = ("the", "a", "an", "his", "her", "its", "their", "my", "your", "this", "that", "these", "those", "all")
 

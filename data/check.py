@@ -1,6 +1,7 @@
 """Walks a tree of datasets and says what is in it and what is wrong, without stopping at the first fault."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -152,7 +153,7 @@ class _Walk:
         title = f"{source.dataset}/{source.split}"
         for index in tqdm(numbers, desc=title, unit="picture", leave=False, disable=self.quiet):
             picture, queries = self._one(source, opened, index)
-            part.pictures += 1
+            part.counts["pictures"] += 1
             if picture is not None:
                 size, _, _ = self._looked[picture.path, picture.size]
                 if size is not None:
@@ -217,15 +218,15 @@ class _Walk:
         return self._prints[picture.path]
 
     def _query(self, source: Source, part: "_Tally", query: Query) -> None:
-        part.samples += 1
+        part.counts["samples"] += 1
         if query.id in part.ids:
             self._wrong("duplicate id", source, f"{query.id}: the id is there more than once")
         part.ids.add(query.id)
         for target in query.targets:
             if target.rle is None:
-                part.empties += 1
+                part.counts["empties"] += 1
                 continue
-            part.targets += 1
+            part.counts["targets"] += 1
             if masks.area(target.rle) == 0:
                 self._wrong("empty mask", source, f"{query.id}: {query.text!r} asks for a mask without a pixel")
 
@@ -270,10 +271,7 @@ class _Tally:
 
     dataset: str
     split: str
-    pictures: int = 0
-    samples: int = 0
-    targets: int = 0
-    empties: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
     sizes: list[Size] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
 
@@ -281,4 +279,4 @@ class _Tally:
         order = sorted(self.sizes, key=lambda size: (size[0] * size[1], size))
         middle = len(order) // 2
         sizes = {"smallest": order[0], "median": order[middle], "largest": order[-1]} if order else {}
-        return Part(self.dataset, self.split, self.pictures, self.samples, self.targets, self.empties, sizes)
+        return Part(self.dataset, self.split, **self.counts, sizes=sizes)

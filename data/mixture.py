@@ -193,11 +193,6 @@ class Mixture(torch.utils.data.Dataset[Item], Generic[Item]):
         raise Fault(f"{where}: {problem}; so it is with the {tried} before it")
 
 
-def share(first: int, count: int, process: int, processes: int) -> range:
-    """The positions among ``first`` .. ``first + count - 1`` that are one process's: p belongs to p % processes."""
-    return range(first + (process - first) % processes, first + count, processes)
-
-
 def find(root: Path | None, names: Sequence[str]) -> dict[str, Source]:
     """Where the datasets of a mixture lie; nothing is opened. The drawn world lies nowhere and is left out.
 

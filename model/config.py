@@ -83,13 +83,24 @@ def read(path: Path) -> ModelConfig:
     Raises:
         ValueError: it is missing, not JSON, or holds other keys.
     """
+    return build(ModelConfig, read_json(path), str(path))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file of a checkpoint, ours or another's.
+
+    Raises:
+        ValueError: it is missing, or holds something else.
+    """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ValueError(f"{path.parent} is no checkpoint: it has no {path.name}") from error
     except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path} cannot be read as JSON: the checkpoint is damaged, fetch it again") from error
-    return build(ModelConfig, values, str(path))
+        raise ValueError(f"{path} cannot be read as JSON: it is damaged, fetch it again") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: expected keys and values, found a {type(values).__name__}: fetch it again")
+    return values
 
 
 def write(config: ModelConfig, path: Path) -> None:

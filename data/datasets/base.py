@@ -14,6 +14,9 @@ import numpy as np
 from data.images import open_image
 from data.sample import RLE, Target
 
+IT = "it"
+"""The phrase of what a whole question asks for: such a target is named by no words of the question."""
+
 Kind = Literal["phrase", "sentence", "class", "part", "premise", "talk"]
 
 

@@ -24,14 +24,13 @@ from PIL import Image, ImageDraw
 from data import masks
 from data.datasets import _files
 from data.datasets._store import Store
-from data.datasets.base import Dataset, Kind, Picture, Query, Source
+from data.datasets.base import IT, Dataset, Kind, Picture, Query, Source
 from data.images import upright_size
 from data.sample import RLE, Target
 
 NAME = "ReasonSeg"
 FOLDER = Path("reason_seg", "ReasonSeg")
 SPLITS = ("train", "val", "test")
-IT = "it"  # how an answer names what a whole question asks for
 ENCODINGS = ("utf-8", "cp1252")
 
 

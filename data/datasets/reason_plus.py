@@ -30,7 +30,7 @@ from data import masks
 from data.datasets import _files
 from data.datasets._marks import marked, unmarked
 from data.datasets._store import Store
-from data.datasets.base import Dataset, Kind, Picture, Query, Source
+from data.datasets.base import IT, Dataset, Kind, Picture, Query, Source
 from data.images import upright_size
 from data.sample import RLE, Target
 
@@ -132,7 +132,7 @@ class _Things:
         thing = self._info[str(id)]
         if label is None and isinstance(thing, dict):
             label = thing.get("label name")
-        phrase = "it" if label is None else _files.text(label, f"{where}: label name")
+        phrase = IT if label is None else _files.text(label, f"{where}: label name")
         return Target(phrase, self._mask(thing, where))
 
     def _mask(self, thing: object, where: str) -> RLE:

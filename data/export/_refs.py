@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from data.export._phrases import Phrase
 from data.export.base import Drawn, Tree, category_id, coco_file
 
 FOLDER = "refer_seg"
@@ -33,6 +34,10 @@ class Folder:
     _images: list[dict[str, Any]] = field(default_factory=list)
     _annotations: list[dict[str, Any]] = field(default_factory=list)
     _sentences: int = 0
+
+    def admits(self, phrases: Iterable[Phrase]) -> list[Phrase]:
+        """The phrases that the set has: those with a plus name no places."""
+        return [one for one in phrases if not (one.place and self.name.endswith("+"))]
 
     def scene(self, scene: Drawn) -> None:
         """Take a scene's picture and things into ``instances.json``."""

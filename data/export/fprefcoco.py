@@ -20,7 +20,7 @@ def write(tree: Tree, scenes: Iterable[Drawn]) -> None:
         for folder in folders:
             folder.scene(scene)
             for index, phrases in singles(scene.view).items():
-                said = [one for one in phrases if not (one.place and folder.name.endswith("+"))][:1]
+                said = folder.admits(phrases)[:1]
                 sentences = [
                     part
                     for one in said

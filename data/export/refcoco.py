@@ -31,7 +31,7 @@ def write(tree: Tree, scenes: Iterable[Drawn]) -> None:
         for index, phrases in singles(scene.view).items():
             clef.add(scene, index, _sentences(phrases[:1]))
             coco.add(scene, index, _sentences(phrases[:MOST]))
-            plus.add(scene, index, _sentences([one for one in phrases if not one.place][:MOST]))
+            plus.add(scene, index, _sentences(plus.admits(phrases)[:MOST]))
             google.add(scene, index, [{"raw": caption(scene.view, index, one)} for one in phrases[:2]])
     for folder, name in zip(folders, ("unc", "unc", "unc", "umd"), strict=True):
         folder.instances(tree)

@@ -24,7 +24,7 @@ def write(tree: Tree, scenes: Iterable[Drawn]) -> None:
         for folder in folders:
             folder.scene(scene)
             for index, phrases in singles(scene.view).items():
-                said = [one for one in phrases if not (one.place and folder.name.endswith("+"))][:1]
+                said = folder.admits(phrases)[:1]
                 false = [falsified(scene.view, rng, index), *(absent(scene.view, rng) for _ in range(FALSE - 1))]
                 if said:
                     folder.add(

@@ -9,7 +9,7 @@ many there are, so no wording has a verb or an article that would have to fit. F
 * ``{name}`` how an answer names what was asked for, ``{mark}`` its mark, ``{marked}`` names and marks, listed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _PHRASE = (
     "{phrase}",
@@ -255,27 +255,20 @@ _LISA = Plain(
     corrected=".",
     lower=True,
 )
-_ROW = Plain(
-    phrase=_LISA.phrase,
+_ROW = replace(
+    _LISA,
     several=" What are {phrases}in this image? " + _MASK + "s.",
-    sentence=_LISA.sentence,
     item="{name}:{mark}",
     listed="Sure, {marked}.",
-    one="{mark}",
-    unnamed="{mark}",
-    corrected=".",
-    lower=True,
 )
-_READ = Plain(
+_READ = replace(
+    _LISA,
     phrase=_LISA.phrase.strip(),
     several=_LISA.several.strip(),
     sentence=_LISA.sentence.strip(),
-    item="{mark}",
     listed="Sure, the segmentation result is {marked}.",
     one="Sure, the segmentation result is {mark}",
     unnamed="Sure, the segmentation result is {mark}",
-    corrected=".",
-    lower=True,
 )
 PLAIN: dict[str, Plain] = {"pinpoint": Plain(), "lisa": _LISA, "gsva": _ROW, "read": _READ, "uground": _ROW}
 """By the system whose evaluation asks so."""

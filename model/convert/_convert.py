@@ -15,12 +15,12 @@ from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from data.sample import SEG as MARK
 from model import config as configs
-from model.config import ModelConfig, Part
+from model.config import ModelConfig, Part, read_json
 from model.convert import _sizes
 from model.convert._check import compare
 from model.convert._keys import Place, place, plain
 from model.convert._plan import Found, Move, Store, Unused, find, linear, plan
-from model.convert._reading import Reader, read_json, weight_files
+from model.convert._reading import Reader, weight_files
 from model.convert._system import SEG, Traits, check_system
 from model.convert._templates import template
 from model.convert._tokenizer import tokenizer

@@ -5,7 +5,6 @@ containers and refuses everything else before anything runs, and with memory map
 when it is asked for.
 """
 
-import json
 import pickle
 import re
 import warnings
@@ -17,6 +16,8 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
+
+from model.config import read_json
 
 OPEN = 2  # files kept open: a shard, and the adapter that is merged into it
 MAPPED = 1 << 29  # bytes read before mappings are let go: their pages count as memory of ours
@@ -174,23 +175,6 @@ def weight_files(folder: Path) -> tuple[list[Path], list[Path]]:
     if not files:
         raise ValueError(f"{folder} is no checkpoint: it holds no .bin or .safetensors weights")
     return files, [path for path in every if path not in files]
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """An object from a JSON file.
-
-    Raises:
-        ValueError: it is missing or holds something else.
-    """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ValueError(f"{path.parent} is no checkpoint: it has no {path.name}") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path} cannot be read as JSON: fetch it again") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"{path} holds no JSON object: fetch it again")
-    return values
 
 
 def _pickle(file: Path) -> bool:

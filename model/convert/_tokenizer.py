@@ -12,7 +12,7 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer
 from transformers import LlamaTokenizer, PreTrainedTokenizerFast
 
-from model.convert._reading import read_json
+from model.config import read_json
 from model.convert._system import SEG, SURROUND, Traits
 from model.tokens import IMAGE
 

@@ -62,3 +62,9 @@ def test_a_polygon_that_leaves_the_picture_is_noticed_and_cut_off():
     assert masks.area(over) == 6 * 4
     masks.from_polygons([[4, 2, 15, 2, 15, 6, 4, 6]], (8, 10), "there")  # nobody listens
     assert len(noticed) == 1
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 2e9, -2e9, "3", True])
+def test_a_coordinate_that_is_no_place_is_refused_before_it_is_drawn(value):
+    with pytest.raises(ValueError, match=r"here: a polygon (has a point that is no place|is no list of numbers)"):
+        masks.from_polygons([[0, 0, 5, 0, value, 5]], (8, 10), "here")

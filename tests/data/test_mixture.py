@@ -8,7 +8,7 @@ from accelerate.data_loader import BatchSamplerShard
 from torch.utils.data import BatchSampler, DataLoader, SequentialSampler
 
 from data import datasets, mixture
-from data.mixture import Drawn, Fault, Mixture, Read, share
+from data.mixture import Drawn, Fault, Mixture, Read
 from data.sample import REJ, SEG
 from model.tokens import MARK
 from tests.data.small import Small, phrase, source
@@ -42,13 +42,6 @@ def test_a_run_goes_on_in_the_middle_of_an_epoch(members):
     rest = make(members, first=17, count=23)
     assert [rest[i] for i in range(23)] == whole[17:]
     assert [make(members)[i] for i in (30, 2, 30)] == [whole[i] for i in (30, 2, 30)]
-
-
-@pytest.mark.parametrize("processes", [1, 2, 3, 4])
-def test_processes_share_the_positions(processes):
-    parts = [share(5, 40, process, processes) for process in range(processes)]
-    assert all(p % processes == process for process, part in enumerate(parts) for p in part)
-    assert sorted(p for part in parts for p in part) == list(range(5, 45))
 
 
 @pytest.mark.parametrize("processes", [1, 2, 4])

@@ -107,7 +107,7 @@ def test_an_index_may_not_lead_elsewhere(lisa):
     path.write_text(json.dumps(held))
     refused(lisa, "lacks the shards")
     path.write_text("[]")
-    refused(lisa, "no JSON object")
+    refused(lisa, "expected keys and values")
 
 
 def test_keys_missing_extra_and_of_another_shape_are_listed(lisa):
