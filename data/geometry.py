@@ -115,27 +115,26 @@ class Frame:
         self, image: np.ndarray, fill: tuple[int, int, int] = (0, 0, 0), resample: str = "bilinear"
     ) -> np.ndarray:
         """``(H, W, 3)`` uint8 -> ``(h, w, 3)`` uint8, antialiased, ``resample`` "bilinear" or "bicubic"; what the image
-        does not cover is ``fill``. For frames of whole pixels: letterbox, centre crop, stretch."""
-        kind = Image.Resampling[resample.upper()]
+        does not cover is ``fill``. For frames of whole pixels: letterbox, centre crop, stretch. In memory the channels
+        come first, as networks want them: ``made.transpose(2, 0, 1)`` is contiguous."""
         left, top, right, bottom = self.window
         wide, high = (round(side * scale) for side, scale in zip(self.source[::-1], self.scale, strict=True))
         x, y = (max(0, -round(offset)) for offset in self.offset)
         cut = (x, y, x + right - left, y + bottom - top)
+        padded = (right - left, bottom - top) != self.target[::-1]
         if wide * high <= MOST_CUT * self.target[0] * self.target[1]:
             # Resized whole and cut then, as CLIP's processor does: its filter sees what lies beyond the cut.
-            made = Image.fromarray(image).resize((wide, high), kind)
-            made = made if cut == (0, 0, wide, high) else made.crop(cut)
+            made = _resized(image, (high, wide), resample, exact=not padded)[:, cut[1] : cut[3], cut[0] : cut[2]]
         else:  # a line of a picture would become gigabytes
             fx, fy = self.source[1] / wide, self.source[0] / high
             box = (cut[0] * fx, cut[1] * fy, cut[2] * fx, cut[3] * fy)
-            made = Image.fromarray(image).resize((right - left, bottom - top), kind, box=box)
-        if (right - left, bottom - top) == self.target[::-1]:
-            return np.array(made)
-        out = np.empty((*self.target, 3), dtype=np.uint8)
-        # Filled line by line: ten times as fast as pixel by pixel.
-        out.reshape(self.target[0], -1)[:] = np.tile(np.array(fill, dtype=np.uint8), self.target[1])
-        out[top:bottom, left:right] = np.asarray(made)
-        return out
+            made = _by_pillow(image, (bottom - top, right - left), resample, box)
+        out = torch.empty((3, *self.target), dtype=torch.uint8)
+        for plane, value in zip(out, fill, strict=True):
+            plane[:top] = plane[bottom:] = value
+            plane[top:bottom, :left] = plane[top:bottom, right:] = value
+        out[:, top:bottom, left:right] = made
+        return out.numpy().transpose(1, 2, 0)
 
     def map_to(self, maps: torch.Tensor) -> torch.Tensor:
         """``(..., H, W)`` float over original pixels -> ``(..., h, w)``: the mean over each target pixel's area, the
@@ -169,6 +168,33 @@ class Frame:
         rows = _bilinear(other.target[0], self.target[0], fy, oy, top, bottom).to(maps)
         columns = _bilinear(other.target[1], self.target[1], fx, ox, left, right).to(maps)
         return _apply(rows, maps, columns) * other.valid_mask().to(maps)
+
+
+def _resized(image: np.ndarray, size: Size, resample: str, exact: bool) -> torch.Tensor:
+    """``(H, W, 3)`` uint8 -> ``(3, *size)`` uint8.
+
+    By torch, in a third of Pillow's time or less. They round their weights differently: bilinear, up to 0.3% of the
+    values differ by one level of 255; bicubic, up to 1%, by two at most. ``exact`` leaves bicubic to Pillow: CLIP's
+    processor, which fills its square, gives Pillow's very bytes.
+    """
+    if size == image.shape[:2]:
+        return _planes(image)
+    if resample == "bicubic" and exact:
+        return _by_pillow(image, size, resample)
+    return functional.interpolate(_planes(image)[None], size=size, mode=resample, antialias=True)[0]
+
+
+def _by_pillow(
+    image: np.ndarray, size: Size, resample: str, box: tuple[float, float, float, float] | None = None
+) -> torch.Tensor:
+    """The same, of a part of the image: ``box`` is its left, top, right, bottom in original pixels."""
+    made = Image.fromarray(image).resize(size[::-1], Image.Resampling[resample.upper()], box=box)
+    return _planes(np.array(made))
+
+
+def _planes(image: np.ndarray) -> torch.Tensor:
+    """``(H, W, 3)`` -> ``(3, H, W)`` of the same memory, unless torch cannot share it."""
+    return torch.from_numpy(np.require(image, requirements=["C", "W"])).permute(2, 0, 1)
 
 
 def _pair(target: int | Size) -> Size:

@@ -1,17 +1,13 @@
 """Masks as run lengths, polygons and PNG: thin adapters over pycocotools."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-
 import numpy as np
 from pycocotools import mask as coco
 
+from data.notices import is_noticing, notice
 from data.sample import RLE
 
 OVER = 1.0  # pixels that a polygon may reach out of its picture: annotators draw to the edge and round
 LONGEST = 7  # characters of a run, 35 bits: sums of these stay within 64
-_noticed: ContextVar[list[str] | None] = ContextVar("noticed", default=None)
 
 
 def encode(mask: np.ndarray) -> RLE:
@@ -40,6 +36,12 @@ def decode(rle: RLE) -> np.ndarray:
 def area(rle: RLE) -> int:
     """Number of pixels inside."""
     return int(coco.area({"size": rle["size"], "counts": rle["counts"].encode("ascii")}))
+
+
+def box(rle: RLE) -> list[float]:
+    """Left, top, width and height of what is inside, in pixels; zeros for nothing."""
+    found = coco.toBbox({"size": rle["size"], "counts": rle["counts"].encode("ascii")})
+    return [float(value) for value in found]
 
 
 def _check(counts: str | bytes | list[int], size: list[int]) -> None:
@@ -94,18 +96,39 @@ def from_polygons(polygons: object, size: tuple[int, int], where: str) -> RLE:
     height, width = size
     reach = 10 * max(height, width)
     for polygon in polygons:
-        if not isinstance(polygon, list) or not all(type(value) in (int, float) for value in polygon):
-            raise ValueError(f"{where}: a polygon is no list of numbers")
-        if len(polygon) % 2:
-            raise ValueError(f"{where}: a polygon has {len(polygon)} numbers: its last point has no y")
-        if len(polygon) < 6:
-            raise ValueError(f"{where}: a polygon of {len(polygon) // 2} points is none")
+        if fault := _no_polygon(polygon):
+            _told_of_others(polygons, where)
+            raise ValueError(f"{where}: {fault}")
         if not all(-reach <= value <= reach for value in polygon):  # false for NaN, too
+            _told_of_others(polygons, where)
             raise ValueError(
                 f"{where}: a polygon has a point that is no place in or near a picture of {width} x {height}"
             )
         notice_outside(polygon, size, where)
     return _joined(coco.frPyObjects(polygons, height, width))
+
+
+def check_polygons(segmentation: object, where: str) -> None:
+    """Notice what is wrong with polygons whatever the size of their picture, which may not be known; anything else is
+    no matter of this one."""
+    if isinstance(segmentation, list) and segmentation and isinstance(segmentation[0], list):
+        _told_of_others(segmentation, where)
+
+
+def _told_of_others(polygons: list[object], where: str) -> None:
+    """Notice every polygon that is none, before the first one stops the reading."""
+    for polygon in polygons:
+        if fault := _no_polygon(polygon):
+            notice("annotation", f"{where}: {fault}")
+
+
+def _no_polygon(polygon: object) -> str:
+    """Why it is no polygon ``[x, y, x, y, ...]``; "" if it is one."""
+    if not isinstance(polygon, list) or not all(type(value) in (int, float) for value in polygon):
+        return "a polygon is no list of numbers"
+    if len(polygon) % 2:
+        return f"a polygon has {len(polygon)} numbers: its last point has no y"
+    return f"a polygon of {len(polygon) // 2} points is none" if len(polygon) < 6 else ""
 
 
 def from_coco(segmentation: object, size: tuple[int, int], where: str) -> RLE:
@@ -136,26 +159,16 @@ def union(rles: list[RLE], size: tuple[int, int]) -> RLE:
     return _joined([{"size": rle["size"], "counts": rle["counts"].encode("ascii")} for rle in rles])
 
 
-@contextmanager
-def noticing() -> Iterator[list[str]]:
-    """Collects what is read while the block runs and yet looks wrong: polygons that leave their picture."""
-    found: list[str] = []
-    token = _noticed.set(found)
-    try:
-        yield found
-    finally:
-        _noticed.reset(token)
-
-
 def notice_outside(polygon: list[float], size: tuple[int, int], where: str) -> None:
-    """Say inside :func:`noticing`, and nowhere else, that a polygon ``[x, y, x, y, ...]`` leaves its picture."""
-    if (found := _noticed.get()) is None:
+    """Notice (:mod:`data.notices`) that a polygon ``[x, y, x, y, ...]`` leaves its picture."""
+    if not is_noticing():
         return
     height, width = size
     across, down = polygon[0::2], polygon[1::2]
     over = max(-min(across), max(across) - width, -min(down), max(down) - height)
     if over > OVER:
-        found.append(f"{where}: a polygon reaches {over:.0f} pixels out of the picture of {width} x {height}")
+        line = f"{where}: a polygon reaches {over:.0f} pixels out of the picture of {width} x {height}"
+        notice("polygon outside", line)
 
 
 def _joined(parts: list[RLE]) -> RLE:

@@ -5,6 +5,7 @@ those splits, in order; it returns nothing and leaves a tree that the reader of 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,23 @@ available, load, add = _formats.available, _formats.load, _formats.add
 DEFAULT_SPLITS = ("train", "val", "test")
 
 
+@dataclass(frozen=True)
+class Written:
+    """What an export wrote.
+
+    Attributes:
+        files: the annotation files.
+        empty: splits of the world without a scene that the format can hold: nothing was written of them.
+    """
+
+    files: tuple[Path, ...]
+    empty: tuple[str, ...]
+
+
 def export(
     name: str, root: Path, count: int, splits: Sequence[str] | None = None, start: int = 0, quiet: bool = False
-) -> list[Path]:
-    """Write scenes of the drawn world in a format; returns the annotation files.
+) -> Written:
+    """Write scenes of the drawn world in a format.
 
     Args:
         name: of the format.
@@ -45,17 +59,20 @@ def export(
         check_split(split)
         if split not in form.SPLITS:
             raise ValueError(f"{name} has no place for the split {split}: it takes {', '.join(form.SPLITS)}")
-    tree = Tree(root)
+    tree, pictures = Tree(root), dict.fromkeys(chosen, 0)
     try:
         with tqdm(total=count * len(chosen), desc=name, unit="scene", leave=False, disable=quiet) as bar:
-            form.write(tree, _counted(chosen, count, start, bar))
+            form.write(tree, _counted(tree, pictures, count, start, bar))
     except OSError as error:
         raise ValueError(f"{root} cannot be written ({error.strerror or error}); name another folder") from error
-    return tree.files
+    return Written(tuple(tree.files), tuple(split for split in chosen if not pictures[split]))
 
 
-def _counted(splits: list[str], count: int, start: int, bar: "tqdm[Any]") -> Iterator[Drawn]:
-    for split in splits:
+def _counted(tree: Tree, pictures: dict[str, int], count: int, start: int, bar: "tqdm[Any]") -> Iterator[Drawn]:
+    """The scenes of each split; counts the pictures that are written of it."""
+    for split in pictures:
+        before = tree.pictures
         for scene in drawn(split, count, start):
             yield scene
+            pictures[split] = tree.pictures - before
             bar.update()

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from data.export import _outline
+from data import outline
 from data.world.render import render
 from data.world.splits import SPLITS
 from data.world.things import KINDS
@@ -64,7 +64,7 @@ class Drawn:
     @cached_property
     def polygons(self) -> list[list[list[float]]]:
         """COCO polygons of each thing; pycocotools draws the exact masks from them."""
-        return [_outline.corners(mask) for mask in self.view.masks]
+        return [outline.corners(mask) for mask in self.view.masks]
 
     def coco_image(self, file_name: str, server: str = "http://mscoco.org/images") -> dict[str, Any]:
         """An entry of ``images`` in COCO's format."""
@@ -124,11 +124,13 @@ class Tree:
     Attributes:
         root: of the tree.
         files: the annotation files that were written.
+        pictures: how many were written, or were there already.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.files: list[Path] = []
+        self.pictures = 0
 
     def picture(self, name: str, image: NDArray[np.uint8]) -> None:
         """Write a picture, as the ending of its name says."""
@@ -142,6 +144,7 @@ class Tree:
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(packed.getvalue())
+        self.pictures += 1
 
     def labels(self, name: str, values: NDArray[np.uint8], palette: list[int] | None = None) -> None:
         """Write a label map, PNG of one channel; with a palette where there is one."""

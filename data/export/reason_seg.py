@@ -8,7 +8,7 @@ masks.
 from collections.abc import Iterable
 from typing import Any
 
-from data.export import _outline
+from data import outline
 from data.export._phrases import lacking, singles, uses
 from data.export.base import Drawn, Tree
 from data.world.nouns import upper
@@ -65,7 +65,7 @@ def _note(scene: Drawn, image: str, number: int) -> tuple[dict[str, Any], str] |
 
 
 def _points(scene: Drawn, index: int) -> list[list[list[float]]]:
-    return [[[float(x), float(y)] for x, y in walk] for walk in _outline.centres(scene.view.masks[index])]
+    return [[[float(x), float(y)] for x, y in walk] for walk in outline.centres(scene.view.masks[index])]
 
 
 def _shape(label: str, points: list[list[float]], image: str) -> dict[str, Any]:

@@ -248,3 +248,16 @@ def test_grids_need_not_be_square():
     assert frame.target == (40, 60) and frame.scale == (1.0, 1.0) and frame.offset == (0.0, 5.0)
     crop = Frame.centre_crop((30, 60), (60, 40))
     assert crop.target == (60, 40) and crop.scale == (2.0, 2.0) and crop.offset == (-40.0, 0.0)
+
+
+@pytest.mark.parametrize(("resample", "levels", "share"), [("bilinear", 1, 0.003), ("bicubic", 2, 0.01)])
+@pytest.mark.parametrize("size", [(48, 64), (333, 500), (30, 20), (700, 1100)])
+def test_a_padded_picture_is_pillow_s_but_for_rounding(size, resample, levels, share):
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    frame = Frame.letterbox(size, 512)
+    _, _, right, bottom = frame.window
+    theirs = Image.fromarray(image).resize((right, bottom), Image.Resampling[resample.upper()])
+    made = frame.image(image, resample=resample)
+    apart = np.abs(made[:bottom, :right].astype(int) - np.asarray(theirs).astype(int))
+    assert apart.max() <= levels and (apart > 0).mean() <= share
+    assert made.transpose(2, 0, 1).flags.c_contiguous  # what networks take is not copied again

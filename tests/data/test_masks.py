@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from data import masks
+from data.notices import Notice, noticing
 
 
 def test_counts_run_down_the_columns():
@@ -54,11 +55,11 @@ def test_what_is_no_mask_is_one_line(rle):
 
 def test_a_polygon_that_leaves_the_picture_is_noticed_and_cut_off():
     square = [2, 2, 6, 2, 6, 6, 2, 6]
-    with masks.noticing() as noticed:
+    with noticing() as noticed:
         masks.from_polygons([square, [0, 0, 10.9, 0, 10.9, 8, 0, 8]], (8, 10), "here")
         assert noticed == []
         over = masks.from_polygons([[4, 2, 15, 2, 15, 6, 4, 6]], (8, 10), "there")
-    assert noticed == ["there: a polygon reaches 5 pixels out of the picture of 10 x 8"]
+    assert noticed == [Notice("polygon outside", "there: a polygon reaches 5 pixels out of the picture of 10 x 8")]
     assert masks.area(over) == 6 * 4
     masks.from_polygons([[4, 2, 15, 2, 15, 6, 4, 6]], (8, 10), "there")  # nobody listens
     assert len(noticed) == 1

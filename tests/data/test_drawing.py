@@ -1,7 +1,7 @@
 import numpy as np
 from scipy import ndimage
 
-from app.drawing import PALETTE, colour, overlay
+from data.drawing import PALETTE, colour, overlay
 
 
 def test_the_colours_go_round_and_differ():

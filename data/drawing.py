@@ -50,11 +50,31 @@ def overlay(
         part, inside = drawn[window], mask[window]
         part[inside] = ((1 - alpha) * part[inside] + alpha * ink.astype(np.float32)).round().astype(np.uint8)
         if outline > 0:
-            rim = ndimage.binary_dilation(inside, iterations=outline) & ~ndimage.binary_erosion(inside)
-            halo = ndimage.binary_dilation(rim) & ~rim & ~inside
+            rim, halo = _lines(inside, outline)
             part[halo] = 255
             part[rim] = ink
     return drawn
+
+
+def layer(mask: np.ndarray, ink: tuple[int, int, int], alpha: float = 0.45, outline: int = 2) -> np.ndarray:
+    """A mask by itself as :func:`overlay` draws it, to lie on a picture: ``(H, W, 4)`` uint8 RGBA."""
+    drawn = np.zeros((*mask.shape, 4), dtype=np.uint8)
+    if not mask.any():
+        return drawn
+    window = _window(mask, outline + 1)
+    part, inside = drawn[window], mask[window]
+    part[inside] = (*ink, round(255 * alpha))
+    if outline > 0:
+        rim, halo = _lines(inside, outline)
+        part[halo] = 255
+        part[rim] = (*ink, 255)
+    return drawn
+
+
+def _lines(inside: np.ndarray, outline: int) -> tuple[np.ndarray, np.ndarray]:
+    """The coloured line round a mask, and the thin one round that."""
+    rim = ndimage.binary_dilation(inside, iterations=outline) & ~ndimage.binary_erosion(inside)
+    return rim, ndimage.binary_dilation(rim) & ~rim & ~inside
 
 
 def _window(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
