@@ -17,7 +17,7 @@ import torch
 
 from data import datasets
 from data.asking import ask_thread, ask_together, joinable, threads
-from data.datasets.base import Dataset, Query, Source
+from data.datasets.base import Dataset, Query, Source, Wanted
 from data.sample import Sample, Turn
 from data.shuffle import Deal, permuted
 from data.world.world import DENSE, World
@@ -83,7 +83,7 @@ class Read:
         size = (image.shape[0], image.shape[1])
 
         def sample(queries: Sequence[Query], turns: tuple[Turn, ...], more: str = "") -> Sample:
-            return Sample(f"{queries[0].id}{more}", picture.load, size, turns, queries[0].void)
+            return Sample(f"{queries[0].id}{more}", picture.load, size, turns, queries[0].void, picture.name)
 
         made = []
         if len(every) > 1 and rng.random() < self.together:
@@ -194,7 +194,8 @@ class Mixture(torch.utils.data.Dataset[Item], Generic[Item]):
 
 
 def find(root: Path | None, names: Sequence[str]) -> dict[str, Source]:
-    """Where the datasets of a mixture lie; nothing is opened. The drawn world lies nowhere and is left out.
+    """Where the datasets of a mixture lie. No others are looked into, unless a name is none's. The drawn world lies
+    nowhere and is left out.
 
     Args:
         root: of the trees.
@@ -208,15 +209,25 @@ def find(root: Path | None, names: Sequence[str]) -> dict[str, Source]:
         return {}
     if root is None:
         raise ValueError(f"data: {wanted[0]}: name the root of the dataset trees as well (options: root)")
+    # "refcoco/google" is a dataset, "ReasonSeg/val" a split of one.
+    there, splits = _there(root, {part for name in names for part in (name, name.rpartition("/")[0])})
+    if any(name not in there for name in wanted):  # say what there is
+        there, splits = _there(root, None)
+    return {name: _known(name, there, splits, root) for name in wanted}
+
+
+def _there(root: Path, wanted: Wanted) -> tuple[dict[str, Source], dict[str, list[Source]]]:
+    """What lies in a tree, by "DATASET/SPLIT" and, where there is a split train, by "DATASET"; and each dataset's
+    splits."""
     there: dict[str, Source] = {}
     splits: dict[str, list[Source]] = {}
-    for source in datasets.sources(root):
+    for source in datasets.sources(root, wanted):
         there[f"{source.dataset}/{source.split}"] = source
         splits.setdefault(source.dataset, []).append(source)
     for dataset in splits:
         if f"{dataset}/train" in there:
             there[dataset] = there[f"{dataset}/train"]
-    return {name: _known(name, there, splits, root) for name in wanted}
+    return there, splits
 
 
 def _known(name: str, there: Mapping[str, Source], splits: Mapping[str, Sequence[Source]], root: Path) -> Source:

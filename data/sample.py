@@ -35,7 +35,8 @@ class Turn:
 
     Attributes:
         question: as a person would type it.
-        answer: holds one ``<SEG>`` or ``<REJ>`` for each target, in their order, after the words that name it.
+        answer: holds one ``<SEG>`` or ``<REJ>`` for each target, in their order, after the words that name it; empty
+            where nobody knows the answer.
         targets: in the order of the answer's marks; empty for a question answered in words alone.
         kind: the kind of question, for reports ("colour", "use", "absent", ...).
     """
@@ -56,6 +57,7 @@ class Sample:
         size: ``(H, W)`` of the picture, original pixels.
         turns: the conversation; a later turn may refer to an earlier one.
         void: pixels that count neither way, or None.
+        image: the picture's name, the same for all samples on one picture; empty where each has its own.
     """
 
     id: str
@@ -63,3 +65,4 @@ class Sample:
     size: tuple[int, int]
     turns: tuple[Turn, ...]
     void: RLE | None = None
+    image: str = ""

@@ -1,13 +1,15 @@
 """Datasets on disk, one file a family, found by name.
 
-A file has ``find(root) -> list[Source]``: what of its family lies in a tree, by dataset and split, without opening it.
+A file has ``find(root, wanted) -> list[Source]``: what of its family lies in a tree, by dataset and split. Where the
+splits stand in the annotations themselves (referring expressions, a folder of one's own), it reads them for that; of
+datasets that are not wanted nothing is read.
 """
 
 import difflib
 from collections.abc import Iterator
 from pathlib import Path
 
-from data.datasets.base import Dataset, Source
+from data.datasets.base import Dataset, Source, Wanted
 from data.plugins import Plugins
 
 __all__ = ["add", "available", "find", "load", "open_dataset", "sources", "unknown"]
@@ -16,8 +18,8 @@ _families = Plugins(__name__, __path__, "family of datasets")
 available, load, add = _families.available, _families.load, _families.add
 
 
-def sources(root: Path) -> Iterator[Source]:
-    """Every dataset and split of a tree, families in alphabetical order.
+def sources(root: Path, wanted: Wanted = None) -> Iterator[Source]:
+    """Every dataset and split of a tree, or those of the wanted datasets; families in alphabetical order.
 
     Raises:
         ValueError: the root is no folder, or two datasets in it have one name ("world" is the drawn world's).
@@ -26,7 +28,9 @@ def sources(root: Path) -> Iterator[Source]:
         raise ValueError(f"no folder {root}: name the root of the dataset trees")
     taken: dict[str, str] = {}
     for family in available():
-        for source in load(family).find(root):
+        for source in load(family).find(root, wanted):
+            if wanted is not None and source.dataset not in wanted:
+                continue
             name = f"{source.dataset}/{source.split}"
             other = "the drawn world" if source.dataset == "world" else taken.setdefault(name, family)
             if other != family:
@@ -35,19 +39,19 @@ def sources(root: Path) -> Iterator[Source]:
 
 
 def find(root: Path, dataset: str, split: str) -> Source:
-    """A dataset of a tree, by name and split, not opened yet.
+    """A dataset of a tree, by name and split. No other is looked into, unless there is none of that name.
 
     Raises:
         ValueError: it is not there.
     """
-    found = list(sources(root))
+    found = list(sources(root, [dataset]))
     for source in found:
         if (source.dataset, source.split) == (dataset, split):
             return source
     splits = [source.split for source in found if source.dataset == dataset]
     if splits:
         raise ValueError(f"{root}: {dataset} has no split {split!r}; it has {', '.join(splits)}")
-    raise unknown(root, dataset, found)
+    raise unknown(root, dataset, list(sources(root)))
 
 
 def open_dataset(root: Path, dataset: str, split: str) -> Dataset:

@@ -1,14 +1,14 @@
 """``instances.json``, as COCO and its descendants have it: what a set of references needs of it, as plain lists."""
 
 import gc
-from collections.abc import Collection, Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from data import masks
-from data.datasets._files import key, read_json, whole
-from data.images import MOST_PIXELS
+from data.datasets._files import key, picture_size, read_json, whole
+from data.notices import going_on, notice, refuse
 from data.sample import RLE
 
 Entry = list[Any]  # of a picture [file_name, height, width]; of an annotation [segmentation, image_id]; not yet checked
@@ -28,10 +28,10 @@ def no_collection() -> Iterator[None]:
 
 
 def read_instances(
-    path: Path, name: str, images: Collection[int], annotations: Collection[int]
+    path: Path, name: str, images: Container[int], annotations: Container[int]
 ) -> tuple[dict[int, Entry], dict[int, Entry]]:
     """The pictures and annotations of those ids that the file has. Their values are checked where they are used
-    (:func:`size_of`, :func:`mask_of`), so that one fault stops one picture.
+    (:func:`data.datasets._files.picture_size`, :func:`mask_of`), so that one fault stops one picture.
 
     Args:
         path: the file.
@@ -47,7 +47,36 @@ def read_instances(
     return found, _by_id(values, "annotations", annotations, ("segmentation", "image_id"), name)
 
 
-def _by_id(values: Any, part: str, ids: Collection[int], keys: tuple[str, ...], name: str) -> dict[int, Entry]:
+def look(path: Path, name: str) -> Iterator[None]:
+    """Go through every annotation, asked for or not, and notice those that are no mask of their picture, and ids that
+    are there twice; an annotation a step.
+
+    Raises:
+        ValueError: as of :func:`read_instances`.
+    """
+    everything = _All()
+    with no_collection():
+        images, annotations = read_instances(path, name, everything, everything)
+    for identity, entry in annotations.items():
+        where = f"{name}: annotation {identity}"
+        with going_on():
+            if entry[1] is not None:  # without it there is no telling what picture it is of
+                owner = whole(entry[1], f"{where}, its image_id")
+                if owner not in images:
+                    raise ValueError(f"{where}: belongs to image_id {owner}, which is not in the file")
+                _, height, width = images[owner]
+                mask_of(entry, owner, picture_size(height, width, f"{name}: image {owner}"), where)
+        yield
+
+
+class _All:
+    """Has every id."""
+
+    def __contains__(self, identity: object) -> bool:
+        return True
+
+
+def _by_id(values: Any, part: str, ids: Container[int], keys: tuple[str, ...], name: str) -> dict[int, Entry]:
     entries = key(values, part, name)
     if not isinstance(entries, list):
         raise ValueError(f"{name}: {part!r} is no list")
@@ -60,23 +89,12 @@ def _by_id(values: Any, part: str, ids: Collection[int], keys: tuple[str, ...], 
         if identity not in ids:
             continue
         made = [entry.get(one) for one in keys]
-        if found.setdefault(identity, made) != made:
-            raise ValueError(f"{name}: two different {part} have the id {identity}: keep the right one")
+        if (first := found.setdefault(identity, made)) is not made:
+            if first == made:  # harmless: one of them is read
+                notice("duplicate id", f"{name}: the id {identity} is there twice in {part!r}, with the same values")
+            else:
+                refuse("duplicate id", f"{name}: two different {part} have the id {identity}: keep the right one")
     return found
-
-
-def size_of(entry: Entry, where: str) -> tuple[int, int]:
-    """(H, W) of a picture's entry.
-
-    Raises:
-        ValueError: it is none, or more pixels than are read.
-    """
-    height, width = (
-        whole(side, f"{where}, its {what}") for side, what in zip(entry[1:], ("height", "width"), strict=True)
-    )
-    if min(height, width) < 1 or height * width > MOST_PIXELS:
-        raise ValueError(f"{where}: {width} x {height} pixels is no size of a picture that is read")
-    return height, width
 
 
 def mask_of(entry: Entry, image: int, size: tuple[int, int], where: str) -> RLE:

@@ -1,6 +1,7 @@
 """Sets whose annotations are one file in COCO's format: images, categories, annotations with a segmentation.
 
-Opening packs a picture's segmentations as they stand; they become masks when its queries are asked for.
+Opening packs each segmentation as soon as it is read, for COCO's own file becomes gigabytes of Python objects; they
+become masks when their picture's queries are asked for.
 """
 
 from collections.abc import Callable
@@ -10,11 +11,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from data import masks
-from data.datasets._files import inside, key, read_json, text, whole
-from data.datasets._store import Store
+from data.datasets._coco import no_collection
+from data.datasets._files import inside, key, picture_size, read_json, text, whole
+from data.datasets._store import Pile, Store
 from data.datasets.base import Dataset, Picture, Query, Source
-from data.images import MOST_PIXELS
+from data.notices import going_on, refuse
 from data.sample import Target
+
+KEYS = ("id", "image_id", "category_id", "segmentation")  # of an annotation
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,19 @@ class Instances(Dataset):
     def __init__(self, root: Path, layout: Layout) -> None:
         self.name, self.split = layout.dataset, layout.split
         self._root, self._layout = root, layout
-        values = read_json(root / layout.file)
-        self._named = _categories(values, layout)
-        self._pictures = Store(_pictures(values, layout.file, self._named))
+        self._segmentations = Pile()
+        with no_collection():
+            values = read_json(root / layout.file, kept=self._kept)
+            self._named = _categories(values, layout)
+            self._pictures = Store(_pictures(values, layout.file, self._named))
+
+    def _kept(self, values: dict[str, Any]) -> Any:
+        """An annotation as the values of :data:`KEYS`, its segmentation by its place; anything else as it is."""
+        try:
+            *ids, segmentation = (values[name] for name in KEYS)
+        except KeyError:
+            return values
+        return *ids, self._segmentations.put(segmentation)
 
     def __len__(self) -> int:
         return len(self._pictures)
@@ -93,10 +107,12 @@ class Instances(Dataset):
         record = self._pictures[index]
         size = tuple(record["size"])
         found: dict[str, tuple[Named, list[masks.RLE]]] = {}
-        for identity, category, segmentation in record["annotations"]:
+        for identity, category, place in record["annotations"]:
             named = self._named[category]
-            made = masks.from_coco(segmentation, size, f"{self._layout.file}: annotation {identity}")
-            found.setdefault(named.text, (named, []))[1].append(made)
+            with going_on():
+                said = f"{self._layout.file}: annotation {identity}"
+                made = masks.from_coco(self._segmentations[place], size, said)
+                found.setdefault(named.text, (named, []))[1].append(made)
         return [
             Query(
                 f"{self.name}/{self.split}/{index}/{asked}",
@@ -140,7 +156,7 @@ def _categories(values: object, layout: Layout) -> dict[int, Named]:
 
 
 def _pictures(values: object, file: str, named: dict[int, Named]) -> list[dict[str, Any]]:
-    """A record for each image, in their order, with its annotations: ``[id, category, segmentation]``.
+    """A record for each image, in their order, with its annotations: ``[id, category, segmentation's place]``.
 
     Raises:
         ValueError: an id occurs twice, a size is none, or an annotation refers to what is not in the file.
@@ -150,27 +166,26 @@ def _pictures(values: object, file: str, named: dict[int, Named]) -> list[dict[s
         where = f"{file}: image number {number}"
         identity = whole(key(image, "id", where), where)
         if identity in pictures:
-            raise ValueError(f"{where}: its id {identity} is that of another image: ids must differ")
-        height, width = (whole(key(image, side, where), where) for side in ("height", "width"))
-        if min(height, width) < 1 or height * width > MOST_PIXELS:
-            raise ValueError(f"{where}: {width} x {height} pixels are no size of a picture that can be read")
+            refuse("duplicate id", f"{where}: its id {identity} is that of another image: ids must differ")
+            continue
+        size = picture_size(key(image, "height", where), key(image, "width", where), where)
         name = text(key(image, "file_name", where), where)
-        pictures[identity] = {"id": identity, "file": name, "size": [height, width], "annotations": []}
+        pictures[identity] = {"id": identity, "file": name, "size": size, "annotations": []}
     seen = set()
     for number, annotation in enumerate(_list(values, "annotations", file)):
         where = f"{file}: annotation number {number}"
-        identity, image, category = (
-            whole(key(annotation, name, where), where) for name in ("id", "image_id", "category_id")
-        )
+        if not isinstance(annotation, tuple):
+            annotation = tuple(key(annotation, name, where) for name in KEYS)  # raises: it lacks one
+        identity, image, category = (whole(value, where) for value in annotation[:3])
         if identity in seen:
-            raise ValueError(f"{where}: its id {identity} is that of another annotation: ids must differ")
+            refuse("duplicate id", f"{where}: its id {identity} is that of another annotation: ids must differ")
+            continue
         seen.add(identity)
         if image not in pictures:
             raise ValueError(f"{file}: annotation {identity}: image_id {image} is not among the images")
         if category not in named:
             raise ValueError(f"{file}: annotation {identity}: category_id {category} is not among the categories")
-        segmentation = key(annotation, "segmentation", where)
-        pictures[image]["annotations"].append([identity, category, segmentation])
+        pictures[image]["annotations"].append([identity, category, annotation[3]])
     return list(pictures.values())
 
 

@@ -20,6 +20,7 @@ from data.datasets._files import read_bytes
 from data.datasets._store import Store
 from data.datasets.base import Dataset, Picture, Query, Source
 from data.images import MOST_PIXELS, upright_size
+from data.notices import going_on
 from data.sample import Target
 
 VOID = 255  # in every set, as the published loaders have it
@@ -103,12 +104,13 @@ class LabelMaps(Dataset):
         """
         image, file = self._pairs[index]
         labels = read_labels(self._root / file, file)
-        _same_size(labels, file, self._root / image, image)
+        with going_on():
+            _same_size(labels, file, self._root / image, image)
         present = np.flatnonzero(np.bincount(labels.ravel(), minlength=256)).tolist()
         unknown = [value for value in present if value not in self._legend.names and value not in self._legend.void]
         if unknown:
             raise ValueError(
-                f"{file}: has the value {unknown[0]}, which is no class of {self.name}: its last is "
+                f"{file}: has the value {', '.join(map(str, unknown))}, which is no class of {self.name}: its last is "
                 f"{max(self._legend.names)}; get the label map again"
             )
         empty = [value for value in present if value in self._legend.void]

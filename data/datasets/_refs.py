@@ -6,17 +6,18 @@ may hold.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from data import masks
-from data.datasets._coco import Entry, mask_of, no_collection, read_instances, size_of
-from data.datasets._files import inside, key, read_json, read_pickle, text, whole
+from data.datasets._coco import Entry, look, mask_of, no_collection, read_instances
+from data.datasets._files import inside, key, picture_size, read_json, read_pickle, text, whole
 from data.datasets._store import Store
-from data.datasets.base import Dataset, Kind, Picture, Query, Source
+from data.datasets.base import Dataset, Kind, Picture, Query, Source, Wanted, Whole
+from data.notices import going_on, notice
 from data.sample import RLE, Target
 
 FOLDER = Path("refer_seg")
@@ -74,18 +75,51 @@ def flag(sentence: dict[str, Any], name: str, default: bool, where: str) -> bool
     return bool(value)
 
 
-def find_refs(root: Path, layout: Layout) -> list[Source]:
-    """The files of references in the layout's folder, by split."""
+def find_refs(root: Path, layout: Layout, wanted: Wanted = None) -> list[Source]:
+    """The files of references in the layout's folder, by split: each is read for its splits."""
     folder = root / FOLDER / layout.folder
     shape = re.compile(re.sub(r"\\\(.*\\\)", lambda _: r"\((.+)\)", re.escape(layout.main)))
     files = sorted(path for path in folder.glob("*") if shape.fullmatch(path.name) and path.is_file())
     files.sort(key=lambda path: path.name != layout.main)
+    instances = folder / "instances.json"
+    masks_of_all = Whole(instances, partial(look, instances, str(FOLDER / layout.folder / instances.name)))
     return [
-        Source(name, split, (path, folder / "instances.json"), partial(RefDataset, root, layout, path, name, split))
+        Source(
+            name,
+            split,
+            (path, instances),
+            partial(RefDataset, root, layout, path, name, split),
+            (Whole(path, partial(_look_at_ids, path, layout)), masks_of_all),
+        )
         for path in files
         for name in [_name(layout, path.name)]
+        if wanted is None or name in wanted
         for split in _splits(path) or layout.splits
     ]
+
+
+def _look_at_ids(path: Path, layout: Layout) -> Iterator[None]:
+    """Notice a ref_id that is in two splits, and a sent_id that is there twice; a reference a step.
+
+    A ref_id that is twice in one split makes ids of queries that are not unique, which is told there. Sentences that
+    name what is not there are taken from other references with their ids, so those of premises are left alone.
+    """
+    name, homes, sentences = str(FOLDER / layout.folder / path.name), dict[Any, str](), dict[Any, str]()
+    for ref in _read(path):
+        if isinstance(ref, dict):
+            identity, split = ref.get("ref_id"), str(ref.get("split"))
+            if isinstance(identity, int) and homes.setdefault(identity, split) != split:
+                notice("duplicate id", f"{name}: ref_id {identity} is in {homes[identity]} and in {split}")
+            listed = ref.get("sentences")
+            for sentence in listed if isinstance(listed, list | tuple) and layout.kind != "premise" else ():
+                said = sentence.get("sent_id") if isinstance(sentence, dict) else None
+                if not isinstance(said, int):
+                    continue
+                if said in sentences:
+                    both = f"twice in {split}" if sentences[said] == split else f"in {sentences[said]} and in {split}"
+                    notice("duplicate id", f"{name}: sent_id {said} is {both}")
+                sentences.setdefault(said, split)
+        yield
 
 
 def _name(layout: Layout, file: str) -> str:
@@ -180,13 +214,18 @@ class RefDataset(Dataset):
         record = self._records[index]
         size, _ = self._size(record)
         made: dict[int, RLE] = {}
-        return [query for ref in record["refs"] for query in self._asked(ref, record, size, made)]
+        queries = []
+        for ref in record["refs"]:
+            with going_on():
+                queries += self._asked(ref, record, size, made)
+        return queries
 
     def _size(self, record: dict[str, Any]) -> tuple[tuple[int, int], str]:
         where = f"{self._instances}: image {record['id']}"
         if record["image"] is None:
             raise ValueError(f"{where}: is not there, and {self._refs} refers to it")
-        return size_of(record["image"], where), where
+        _, height, width = record["image"]
+        return picture_size(height, width, where), where
 
     def _asked(
         self, ref: dict[str, Any], record: dict[str, Any], size: tuple[int, int], made: dict[int, RLE]
@@ -196,19 +235,23 @@ class RefDataset(Dataset):
         number = whole(key(ref, "ref_id", where), where)
         ids = self._targets(ref, where)
         for one in ids:
-            if str(one) not in record["annotations"]:
-                raise ValueError(f"{where}: its ann_id {one} is not in {self._instances}")
-            if one not in made:
-                said = f"{self._instances}: annotation {one}"
-                made[one] = mask_of(record["annotations"][str(one)], record["id"], size, said)
-        mask = None if not ids else made[ids[0]] if len(ids) == 1 else masks.union([made[one] for one in ids], size)
+            with going_on():
+                if one not in record["annotations"]:
+                    raise ValueError(f"{where}: its ann_id {one} is not in {self._instances}")
+                if one not in made:
+                    said = f"{self._instances}: annotation {one}"
+                    made[one] = mask_of(record["annotations"][one], record["id"], size, said)
+        whole_mask = all(one in made for one in ids)  # or else its fault was noticed
+        found = [made[one] for one in ids if one in made]
+        mask = None if not found else found[0] if len(found) == 1 else masks.union(found, size)
         sentences = key(ref, "sentences", where)
         if not sentences:
             raise ValueError(f"{where}: has no sentences")
-        return [
-            self._query(sentence, mask, f"{number}/{place}", f"{where}, sentence {place}")
-            for place, sentence in enumerate(sentences)
-        ]
+        queries = []
+        for place, sentence in enumerate(sentences):
+            with going_on():
+                queries.append(self._query(sentence, mask, f"{number}/{place}", f"{where}, sentence {place}"))
+        return queries if whole_mask else []
 
     def _targets(self, ref: dict[str, Any], where: str) -> list[int]:
         """Annotation ids of a reference: a number or a list; none is an empty list, or -1."""
@@ -233,9 +276,9 @@ class RefDataset(Dataset):
 
 
 def _record(image: int, refs: list[Any], images: dict[int, Entry], annotations: dict[int, Entry]) -> dict[str, Any]:
-    """All that is known of one picture, as JSON has it."""
+    """All that is known of one picture."""
     ids = sorted({one for ref in refs for one in _numbers(ref.get("ann_id")) if one in annotations})
-    found = {str(one): annotations[one] for one in ids}
+    found = {one: annotations[one] for one in ids}
     return {"id": image, "image": images.get(image), "refs": refs, "annotations": found}
 
 

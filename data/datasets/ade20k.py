@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from data.datasets._labels import VOID, Folders, Legend, published_classes, sources
-from data.datasets.base import Source
+from data.datasets.base import Source, Wanted
 
 NAME = "ade20k"
 
 
-def find(root: Path) -> list[Source]:
+def find(root: Path, wanted: Wanted = None) -> list[Source]:
     """Its splits, named as in the published loaders and folders: ``train`` (training) and ``validation``."""
     folders = [
         Folders(split, f"ade20k/annotations/{folder}", (f"ade20k/images/{folder}",))

@@ -4,7 +4,7 @@ Opening a dataset reads its annotations once and packs them (:mod:`data.datasets
 when they are asked for, in the worker that asks, and so are their masks.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +16,9 @@ from data.sample import RLE, Target
 
 IT = "it"
 """The phrase of what a whole question asks for: such a target is named by no words of the question."""
+
+Wanted = Collection[str] | None
+"""Names of datasets that are looked for; None for any."""
 
 Kind = Literal["phrase", "sentence", "class", "part", "premise", "talk"]
 
@@ -103,17 +106,33 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class Whole:
+    """What only a look at all of a file tells, whatever the split: for a check.
+
+    Attributes:
+        file: the file.
+        look: goes through it, an entry a step, and notices what is wrong (:mod:`data.notices`); raises ValueError where
+            the file cannot be read.
+    """
+
+    file: Path
+    look: Callable[[], Iterator[None]]
+
+
+@dataclass(frozen=True)
 class Source:
-    """A dataset and split that lies in a tree, not opened yet.
+    """A dataset and split that lies in a tree, its annotations not packed yet.
 
     Attributes:
         dataset: its name; as in TRUTH and reports: "refcoco", "refcoco/google", "ReasonSeg", "ade20k", ...
         split: its split.
         files: its annotation files.
         open: reads them; raises ValueError where that fails.
+        wholes: files to look at as a whole, each once, for what no split of theirs tells.
     """
 
     dataset: str
     split: str
     files: tuple[Path, ...]
     open: Callable[[], Dataset]
+    wholes: tuple[Whole, ...] = ()

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from data.datasets._instances import Layout, Named, sources
-from data.datasets.base import Source
+from data.datasets.base import Source, Wanted
 
 NAME = "coco"
 
 
-def find(root: Path) -> list[Source]:
+def find(root: Path, wanted: Wanted = None) -> list[Source]:
     """Its splits: ``train``, ``val``."""
     return sources(
         root,

@@ -4,12 +4,12 @@
 from pathlib import Path
 
 from data.datasets._labels import VOID, Folders, Legend, published_classes, sources
-from data.datasets.base import Source
+from data.datasets.base import Source, Wanted
 
 NAME = "cocostuff"
 
 
-def find(root: Path) -> list[Source]:
+def find(root: Path, wanted: Wanted = None) -> list[Source]:
     """Its splits: ``train``, ``val``."""
     folders = [
         Folders(split, f"cocostuff/{split}2017", (f"coco/{split}2017", f"cocostuff/{split}2017"), own=False)

@@ -16,8 +16,9 @@ from typing import Any
 from data import masks
 from data.datasets import _files
 from data.datasets._store import Store
-from data.datasets.base import Dataset, Picture, Query, Source
+from data.datasets.base import Dataset, Picture, Query, Source, Wanted
 from data.images import open_mask, upright_size
+from data.notices import going_on, is_noticing
 from data.sample import RLE, Target
 
 FILE = "pinpoint.jsonl"
@@ -27,10 +28,12 @@ _TARGET = ("phrase", "mask", "masks")
 _NAMES_SPLIT = re.compile(rb'"split"\s*:\s*"([^"\\]+)"')
 
 
-def find(root: Path) -> list[Source]:
-    """The folders that have the file, and the splits that its lines name."""
+def find(root: Path, wanted: Wanted = None) -> list[Source]:
+    """The folders that have the file, and the splits that its lines name: each file is read for them."""
     found = []
     for file in sorted(root.glob(f"*/{FILE}")):
+        if wanted is not None and file.parent.name not in wanted:
+            continue
         for split in _splits(file):
             found.append(Source(file.parent.name, split, (file,), partial(Folder, root, file, split)))
     return found
@@ -79,10 +82,11 @@ class Folder(Dataset):
         for number, line in enumerate(text.split("\n"), 1):
             if line.strip():
                 where = self._where(number)
-                values = _line(_files.parse_json(line, where, "a line must be one whole object"), where)
-                if values["split"] == split:
-                    pictures.setdefault(values["image"], []).append({**values, "line": number})
-        if not pictures:
+                with going_on():
+                    values = _line(_files.parse_json(line, where, "a line must be one whole object"), where)
+                    if values["split"] == split:
+                        pictures.setdefault(values["image"], []).append({**values, "line": number})
+        if not pictures and not is_noticing():  # a check tells why
             raise ValueError(f"{file}: has no line of split {split!r}")
         self._records = Store({"image": image, "lines": lines} for image, lines in pictures.items())
 
@@ -103,15 +107,31 @@ class Folder(Dataset):
     def queries(self, index: int) -> list[Query]:
         record = self._records[index]
         picture = self._picture(record)
-        size = upright_size(picture.path, picture.name)
-        return [self._query(line, size) for line in record["lines"]]
+        try:
+            size = upright_size(picture.path, picture.name)
+        except ValueError:
+            self._look_at_outlines(record)
+            raise
+        queries = []
+        for line in record["lines"]:
+            with going_on():
+                queries.append(self._query(line, size))
+        return queries
+
+    def _look_at_outlines(self, record: dict[str, Any]) -> None:
+        """Notice those of a picture without a size that are none in any picture."""
+        for line in record["lines"]:
+            for number, target in enumerate(line["targets"], 1):
+                for mask in target["masks"]:
+                    masks.check_polygons(mask, f"{self._where(line['line'])}: target {number}")
 
     def _query(self, line: dict[str, Any], size: tuple[int, int]) -> Query:
         where = self._where(line["line"])
-        targets = tuple(
-            Target(target["phrase"], self._union(target["masks"], size, f"{where}: target {number}"))
-            for number, target in enumerate(line["targets"], 1)
-        )
+        made = []
+        for number, target in enumerate(line["targets"], 1):
+            with going_on():
+                made.append(Target(target["phrase"], self._union(target["masks"], size, f"{where}: target {number}")))
+        targets = tuple(made)
         void = None if line["void"] is None else self._mask(line["void"], size, f"{where}: void")
         id = f"{self.name}/{self.split}/{line['line']}"
         return Query(id, line["question"], "sentence" if targets else "talk", targets, void, line["answer"])

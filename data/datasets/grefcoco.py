@@ -7,11 +7,11 @@ target may stand as a bare number. https://github.com/henghuiding/gRefCOCO
 from pathlib import Path
 
 from data.datasets._refs import Layout, find_refs
-from data.datasets.base import Source
+from data.datasets.base import Source, Wanted
 
 LAYOUT = Layout("grefcoco", "grefs(unc).json", ("train", "val", "testA", "testB"), several=True)
 
 
-def find(root: Path) -> list[Source]:
+def find(root: Path, wanted: Wanted = None) -> list[Source]:
     """What lies in a tree."""
-    return find_refs(root, LAYOUT)
+    return find_refs(root, LAYOUT, wanted)

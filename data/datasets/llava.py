@@ -7,7 +7,7 @@ from typing import Any
 
 from data.datasets._files import inside, key, read_json, text
 from data.datasets._store import Store
-from data.datasets.base import Dataset, Picture, Query, Source
+from data.datasets.base import Dataset, Picture, Query, Source, Wanted
 
 NAME = "llava"
 FILE = "llava_dataset/llava_instruct_150k.json"
@@ -15,7 +15,7 @@ IMAGES = "coco/train2017"
 IMAGE_MARK = "<image>"  # stands where the picture was put; every question here is about the picture
 
 
-def find(root: Path) -> list[Source]:
+def find(root: Path, wanted: Wanted = None) -> list[Source]:
     """Its one split, ``train``."""
     return [Source(NAME, "train", (root / FILE,), partial(Talks, root))] if (root / FILE).is_file() else []
 

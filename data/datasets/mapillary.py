@@ -4,13 +4,13 @@ from pathlib import Path
 
 from data.datasets._files import key, read_json, text
 from data.datasets._labels import VOID, Folders, Legend, sources
-from data.datasets.base import Source
+from data.datasets.base import Source, Wanted
 
 NAME = "mapillary"
 UNLABELED = "unlabeled"
 
 
-def find(root: Path) -> list[Source]:
+def find(root: Path, wanted: Wanted = None) -> list[Source]:
     """Its splits, named as those of ADE20K: ``train`` (training) and ``validation``."""
     folders = [
         Folders(split, f"mapillary/{folder}/v2.0/labels", (f"mapillary/{folder}/images",))

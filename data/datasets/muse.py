@@ -15,8 +15,8 @@ from typing import Any
 from data import masks
 from data.datasets import _files
 from data.datasets._store import Store
-from data.datasets.base import Dataset, Picture, Query, Source
-from data.images import MOST_PIXELS
+from data.datasets.base import Dataset, Picture, Query, Source, Wanted
+from data.notices import going_on
 from data.sample import Target
 
 NAME = "muse"
@@ -25,7 +25,7 @@ IMAGES = Path("refer_seg", "images", "mscoco", "images")
 SPLITS = ("train", "val", "test_less", "test_many")
 
 
-def find(root: Path) -> list[Source]:
+def find(root: Path, wanted: Wanted = None) -> list[Source]:
     """The splits that have a file; where both folders have one, it is the first folder's."""
     files: dict[str, Path] = {}
     for folder in FOLDERS:
@@ -71,26 +71,25 @@ class Muse(Dataset):
         made = []
         for number, asked in enumerate(record["asked"]):
             where = f"{self._file}: entry {index}: question {number}"
-            targets = tuple(
-                Target(phrase, masks.from_coco(segmentation, size, f"{where}: {phrase}"))
-                for phrase, segmentation in asked["targets"]
-            )
-            answer = asked["answer"]
-            if answer is not None and answer.count("{seg}") != len(targets):
-                raise ValueError(
-                    f"{where}: its answer has {answer.count('{seg}')} {{seg}} for {len(targets)} masks: "
-                    "it must have one for each"
-                )
-            id = f"{self.name}/{self.split}/{index}/{number}"
-            made.append(Query(id, asked["question"], "sentence", targets, answer=answer))
+            targets = []
+            for phrase, segmentation in asked["targets"]:
+                with going_on():
+                    targets.append(Target(phrase, masks.from_coco(segmentation, size, f"{where}: {phrase}")))
+            answer, wanted = asked["answer"], len(asked["targets"])
+            with going_on():
+                if answer is not None and answer.count("{seg}") != wanted:
+                    raise ValueError(
+                        f"{where}: its answer has {answer.count('{seg}')} {{seg}} for {wanted} masks: "
+                        "it must have one for each"
+                    )
+                id = f"{self.name}/{self.split}/{index}/{number}"
+                made.append(Query(id, asked["question"], "sentence", tuple(targets), answer=answer))
         return made
 
 
 def _record(entry: object, where: str) -> dict[str, Any]:
     """What is needed of a picture: ``image`` (below :data:`IMAGES`), ``size`` and ``asked``."""
-    height, width = (_files.whole(_files.key(entry, side, where), f"{where}: {side}") for side in ("height", "width"))
-    if height < 1 or width < 1 or height * width > MOST_PIXELS:
-        raise ValueError(f"{where}: a picture of {width} x {height} pixels cannot be read")
+    size = _files.picture_size(_files.key(entry, "height", where), _files.key(entry, "width", where), where)
     questions, answers = _files.key(entry, "questions", where), _files.key(entry, "answers", where)
     for name, values in (("questions", questions), ("answers", answers)):
         if not isinstance(values, list):
@@ -112,7 +111,7 @@ def _record(entry: object, where: str) -> dict[str, Any]:
                 "targets": [(_phrase(one, at), _files.key(one, "segmentation", at)) for one in found],
             }
         )
-    return {"image": _image(entry, where), "size": (height, width), "asked": asked}
+    return {"image": _image(entry, where), "size": size, "asked": asked}
 
 
 def _image(entry: dict[str, Any], where: str) -> str:

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from data.datasets._instances import Layout, Named, object_and_part, said, sources
-from data.datasets.base import Source
+from data.datasets.base import Source, Wanted
 
 NAME = "paco_lvis"
 
 
-def find(root: Path) -> list[Source]:
+def find(root: Path, wanted: Wanted = None) -> list[Source]:
     """Its splits: ``train``, ``val``, ``test``. File names begin with COCO's folder (``train2017/...``)."""
     return sources(
         root,

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from data.datasets._instances import Layout, Named, object_and_part, sources
-from data.datasets.base import Source
+from data.datasets.base import Source, Wanted
 
 NAME = "pascal_part"
 IMAGES = "vlpart/pascal_part/VOCdevkit/VOC2010/JPEGImages"
 
 
-def find(root: Path) -> list[Source]:
+def find(root: Path, wanted: Wanted = None) -> list[Source]:
     """Its splits: ``train``, ``val``."""
     splits = ("train", "val")
     return sources(root, [Layout(NAME, split, f"vlpart/pascal_part/{split}.json", IMAGES, _named) for split in splits])

@@ -14,6 +14,7 @@ picture.
 A JSON is read when its picture's queries are asked for: each holds one picture's annotations.
 """
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,9 @@ from PIL import Image, ImageDraw
 from data import masks
 from data.datasets import _files
 from data.datasets._store import Store
-from data.datasets.base import IT, Dataset, Kind, Picture, Query, Source
+from data.datasets.base import IT, Dataset, Kind, Picture, Query, Source, Wanted
 from data.images import upright_size
+from data.notices import going_on
 from data.sample import RLE, Target
 
 NAME = "ReasonSeg"
@@ -34,7 +36,7 @@ SPLITS = ("train", "val", "test")
 ENCODINGS = ("utf-8", "cp1252")
 
 
-def find(root: Path) -> list[Source]:
+def find(root: Path, wanted: Wanted = None) -> list[Source]:
     """The splits that have a folder."""
     return [
         Source(NAME, split, (root / FOLDER / split,), partial(ReasonSeg, root, split))
@@ -76,9 +78,14 @@ class ReasonSeg(Dataset):
         if not file.is_file():
             raise ValueError(f"{picture.name}: has no {file.name} beside it: fetch it again, or take the picture away")
         note = _files.read_json(file, ENCODINGS)
-        texts = _texts(note, where)
-        kind: Kind = "sentence" if _flag(note, where) else "phrase"
-        target, void = _drawn(note, upright_size(picture.path, picture.name), where)
+        texts: list[str] = []
+        kind: Kind = "phrase"
+        with going_on():
+            texts = _texts(note, where)
+        with going_on():
+            kind = "sentence" if _flag(note, where) else "phrase"
+        shapes = _shapes(note, where)  # before the picture, which may be none
+        target, void = _drawn(shapes, upright_size(picture.path, picture.name))
         id = f"{self.name}/{self.split}/{record['name']}"
         asked = [
             Query(f"{id}/{number}", text, kind, (Target(_named(kind, text), target),), void, record["answer"])
@@ -113,7 +120,11 @@ def _texts(note: object, where: str) -> list[str]:
     texts = _files.key(note, "text", where)
     if not isinstance(texts, list) or not texts:
         raise ValueError(f"{where}: its text is {texts!r:.60}: expected a list of one wording or more")
-    return [_files.text(text, f"{where}: text {number}") for number, text in enumerate(texts)]
+    made = []
+    for number, text in enumerate(texts):
+        with going_on():
+            made.append(_files.text(text, f"{where}: text {number}"))
+    return made
 
 
 def _flag(note: object, where: str) -> bool:
@@ -136,26 +147,46 @@ def _premises(note: dict[str, Any], id: str, void: RLE | None, where: str) -> li
     made = []
     for number, entry in enumerate(entries):
         at = f"{where}: false_premise_QA {number}"
-        if not isinstance(entry, list) or len(entry) != 3 or not isinstance(entry[1], bool):
-            raise ValueError(f"{at}: expected [question, true or false, answer], found {entry!r:.60}")
-        text = _files.text(entry[0], at)
-        answer = _reason(entry[2], at)
-        target = Target(_named("sentence" if entry[1] else "phrase", text), None)
-        made.append(Query(f"{id}/premise/{number}", text, "premise", (target,), void, answer))
+        with going_on():
+            if not isinstance(entry, list) or len(entry) != 3 or not isinstance(entry[1], bool):
+                raise ValueError(f"{at}: expected [question, true or false, answer], found {entry!r:.60}")
+            text = _files.text(entry[0], at)
+            answer = _reason(entry[2], at)
+            target = Target(_named("sentence" if entry[1] else "phrase", text), None)
+            made.append(Query(f"{id}/premise/{number}", text, "premise", (target,), void, answer))
     return made
 
 
-def _drawn(note: object, size: tuple[int, int], where: str) -> tuple[RLE | None, RLE | None]:
-    """The masks of target and void. The target is None where no shape is one, void where it has no pixel."""
+@dataclass(frozen=True)
+class _Shape:
+    """A shape before it is drawn: whether it gives void, its points and what to call it in errors."""
+
+    ignored: bool
+    points: list[tuple[float, float]]
+    where: str
+
+
+def _shapes(note: object, where: str) -> list[_Shape]:
+    """Those that are drawn."""
     shapes = _files.key(note, "shapes", where)
     if not isinstance(shapes, list):
         raise ValueError(f"{where}: its shapes are {shapes!r:.60}: expected a list")
-    outlines: list[tuple[bool, list[tuple[int, int]]]] = []
+    made = []
     for number, shape in enumerate(shapes):
         at = f"{where}: shape {number}"
-        label = _files.text(_files.key(shape, "label", at), f"{at}: label").lower()
-        if label != "flag":
-            outlines.append(("ignore" in label, _outline(_files.key(shape, "points", at), size, at)))
+        with going_on():
+            label = _files.text(_files.key(shape, "label", at), f"{at}: label").lower()
+            if label != "flag":
+                made.append(_Shape("ignore" in label, _points(_files.key(shape, "points", at), at), at))
+    return made
+
+
+def _drawn(shapes: list[_Shape], size: tuple[int, int]) -> tuple[RLE | None, RLE | None]:
+    """The masks of target and void. The target is None where no shape is one, void where it has no pixel."""
+    outlines: list[tuple[bool, list[tuple[int, int]]]] = []
+    for shape in shapes:
+        with going_on():
+            outlines.append((shape.ignored, _outline(shape, size)))
     # Of two of one area the first lies on top, as numpy's sort, turned round, has it in the published loaders.
     outlines = sorted(outlines, key=lambda one: int(_filled(one[1], size).sum()))[::-1]
     value = np.zeros(size, dtype=np.uint8)  # 1 target, 2 void
@@ -165,18 +196,25 @@ def _drawn(note: object, size: tuple[int, int], where: str) -> tuple[RLE | None,
     return (None if all(ignored for ignored, _ in outlines) else masks.encode(value == 1)), void
 
 
-def _outline(points: object, size: tuple[int, int], where: str) -> list[tuple[int, int]]:
-    """A polygon's corners, cut to whole pixels towards zero."""
-    height, width = size
-    reach = 10 * max(size)
+def _points(points: object, where: str) -> list[tuple[float, float]]:
+    """A polygon's corners (x, y)."""
     if not isinstance(points, list) or not all(isinstance(point, list) and len(point) == 2 for point in points):
         raise ValueError(f"{where}: its points are no list of [x, y]")
     if len(points) < 3:
         raise ValueError(f"{where}: {len(points)} points are no polygon: draw it again")
-    if not all(type(value) in (int, float) and -reach <= value <= reach for point in points for value in point):
-        raise ValueError(f"{where}: has a point that is no place in or near a picture of {width} x {height}")
-    masks.notice_outside([value for point in points for value in point], size, where)
-    return [(int(x), int(y)) for x, y in points]
+    if not all(type(value) in (int, float) for point in points for value in point):
+        raise ValueError(f"{where}: has a point that is no pair of numbers")
+    return [(x, y) for x, y in points]
+
+
+def _outline(shape: _Shape, size: tuple[int, int]) -> list[tuple[int, int]]:
+    """A shape's corners, cut to whole pixels towards zero."""
+    height, width = size
+    reach = 10 * max(size)
+    if not all(-reach <= value <= reach for point in shape.points for value in point):
+        raise ValueError(f"{shape.where}: has a point that is no place in or near a picture of {width} x {height}")
+    masks.notice_outside([value for point in shape.points for value in point], size, shape.where)
+    return [(int(x), int(y)) for x, y in shape.points]
 
 
 def _filled(outline: list[tuple[int, int]], size: tuple[int, int]) -> np.ndarray:

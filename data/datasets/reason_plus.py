@@ -30,8 +30,9 @@ from data import masks
 from data.datasets import _files
 from data.datasets._marks import marked, unmarked
 from data.datasets._store import Store
-from data.datasets.base import IT, Dataset, Kind, Picture, Query, Source
+from data.datasets.base import IT, Dataset, Kind, Picture, Query, Source, Wanted
 from data.images import upright_size
+from data.notices import going_on, is_noticing
 from data.sample import RLE, Target
 
 FOLDER = Path("reason_seg_plus")
@@ -46,7 +47,7 @@ _KEYS = {  # where a row has its picture and its masks
 }
 
 
-def find(root: Path) -> list[Source]:
+def find(root: Path, wanted: Wanted = None) -> list[Source]:
     """The parts that have a file."""
     found = []
     for part, released in PARTS.items():
@@ -98,7 +99,16 @@ class ReasonPlus(Dataset):
     def queries(self, index: int) -> list[Query]:
         record, where = self._records[index], f"{self._file}: row {index}"
         picture = self._picture(record, index)
-        things = _Things(record["info"], upright_size(picture.path, picture.name), where)
+        try:
+            size = upright_size(picture.path, picture.name)
+        except ValueError:
+            for one, thing in record["info"].items():
+                with going_on():
+                    masks.check_polygons(_segmentation(thing, f"{where}: id {one}"), f"{where}: id {one}")
+            raise
+        things = _Things(record["info"], size, where)
+        if is_noticing():
+            things.look()
         id = f"{self.name}/{self.split}/{index}"
         if self._part == "conversations":
             return _conversation(
@@ -135,13 +145,24 @@ class _Things:
         phrase = IT if label is None else _files.text(label, f"{where}: label name")
         return Target(phrase, self._mask(thing, where))
 
+    def look(self) -> None:
+        """Notice things that are no masks of the picture, whether the words mark them or not."""
+        for id, thing in self._info.items():
+            with going_on():
+                self._mask(thing, f"{self._where}: id {id}")
+
     def _mask(self, thing: object, where: str) -> RLE:
-        if isinstance(thing, dict) and "counts" not in thing:
-            name = "polygon" if "polygon" in thing else "points"
-            thing = _files.key(thing, name, where)
-        if isinstance(thing, list) and all(isinstance(one, list) and len(one) == 2 for one in thing):
-            thing = [[value for point in thing for value in point]]  # one polygon of [x, y]
-        return masks.from_coco(thing, self._size, where)
+        return masks.from_coco(_segmentation(thing, where), self._size, where)
+
+
+def _segmentation(thing: object, where: str) -> object:
+    """As COCO has it."""
+    if isinstance(thing, dict) and "counts" not in thing:
+        name = "polygon" if "polygon" in thing else "points"
+        thing = _files.key(thing, name, where)
+    if isinstance(thing, list) and all(isinstance(one, list) and len(one) == 2 for one in thing):
+        thing = [[value for point in thing for value in point]]  # one polygon of [x, y]
+    return thing
 
 
 def _conversation(output: str, things: _Things, id: str, where: str) -> list[Query]:

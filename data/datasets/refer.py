@@ -7,7 +7,7 @@
 from pathlib import Path
 
 from data.datasets._refs import FOLDER, Layout, find_refs
-from data.datasets.base import Source
+from data.datasets.base import Source, Wanted
 
 
 def _saiapr(root: Path, name: str) -> Path:
@@ -22,6 +22,6 @@ LAYOUTS = (
 )
 
 
-def find(root: Path) -> list[Source]:
+def find(root: Path, wanted: Wanted = None) -> list[Source]:
     """What lies in a tree."""
-    return [source for layout in LAYOUTS for source in find_refs(root, layout)]
+    return [source for layout in LAYOUTS for source in find_refs(root, layout, wanted)]

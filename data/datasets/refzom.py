@@ -6,7 +6,7 @@ https://github.com/toggle1995/RIS-DMMI
 from pathlib import Path
 
 from data.datasets._refs import FOLDER, TRAIN2014, Layout, find_refs
-from data.datasets.base import Source
+from data.datasets.base import Source, Wanted
 
 
 def _images(root: Path, name: str) -> Path:
@@ -19,6 +19,6 @@ def _images(root: Path, name: str) -> Path:
 LAYOUT = Layout("refzom", "Ref_ZOM.p", ("train", "test"), images=_images, several=True)
 
 
-def find(root: Path) -> list[Source]:
+def find(root: Path, wanted: Wanted = None) -> list[Source]:
     """What lies in a tree."""
-    return find_refs(root, LAYOUT)
+    return find_refs(root, LAYOUT, wanted)

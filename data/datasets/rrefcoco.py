@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from data.datasets._refs import Layout, find_refs, flag
-from data.datasets.base import Source
+from data.datasets.base import Source, Wanted
 
 
 def _false(sentence: dict[str, Any], where: str) -> bool:
@@ -26,6 +26,6 @@ LAYOUTS = tuple(
 )
 
 
-def find(root: Path) -> list[Source]:
+def find(root: Path, wanted: Wanted = None) -> list[Source]:
     """What lies in a tree."""
-    return [source for layout in LAYOUTS for source in find_refs(root, layout)]
+    return [source for layout in LAYOUTS for source in find_refs(root, layout, wanted)]

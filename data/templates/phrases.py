@@ -3,10 +3,10 @@
 DIRECTION_WORDS: dict[str, tuple[str, ...]] = {
     "left": ("left of", "to the left of", "on the left of"),
     "right": ("right of", "to the right of", "on the right of"),
-    "above": ("above", "over", "higher up than"),
-    "below": ("below", "under", "lower down than"),
+    "above": ("above", "over"),
+    "below": ("below", "under"),
 }
-"""Each is followed by the anchor."""
+"""Each is followed by the anchor. None says less than "above" does: what is higher up may stand far to the side."""
 
 FOLLOW_DIRECTION_WORDS: dict[str, tuple[str, ...]] = {
     "left": ("to the left of", "left of"),

@@ -123,6 +123,28 @@ def test_the_drawn_world_is_a_source_like_others(members):
     assert pack.image.dtype.name == "uint8" and pack.image.any()
 
 
+class Asked:
+    """In place of the drawn world: keeps the forms that it is asked for."""
+
+    def __init__(self):
+        self.forms = []
+
+    def pack(self, index, most, forms, loose):
+        self.forms.append(forms)
+        return None, ()
+
+
+@pytest.mark.parametrize("dense", [0.0, 0.5, 1.0])
+def test_a_share_of_the_drawn_pictures_names_everything(dense):
+    source, rng, count = Drawn(forms=("use",), dense=dense), Random(0), 2000
+    source.world = Asked()
+    for _ in range(count):
+        source.pack(3, rng, 1)
+    named = sum(forms == (mixture.DENSE, "use") for forms in source.world.forms)
+    assert named + source.world.forms.count(("use",)) == count
+    assert abs(named - dense * count) <= 5 * (dense * (1 - dense) * count) ** 0.5  # standard deviations of a binomial
+
+
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
     """A tree with the datasets small (train), other (val alone), and both (val, test)."""
@@ -131,7 +153,7 @@ def tree(tmp_path, monkeypatch):
         dataset = Small(tmp_path / name, 2, name)
         dataset.split = split
         made.append(source(dataset))
-    monkeypatch.setattr(datasets, "sources", lambda root: iter(made))
+    monkeypatch.setattr(datasets, "sources", lambda root, wanted: iter(made))
     return tmp_path
 
 

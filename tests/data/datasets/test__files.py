@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from data.datasets._files import inside, read_pickle
+from data.datasets._files import inside, read_pickle, text
 
 
 @pytest.mark.parametrize("values", [[], [{"a": (1, 2.5, None, True, "é")}], {"a": {"b": [[]]}}])
@@ -51,3 +51,20 @@ def test_a_root_may_be_given_from_where_one_stands(tmp_path, monkeypatch, root):
     assert inside(root, root / "images", "a.jpg", "entry 1") == root / "images/a.jpg"
     with pytest.raises(ValueError, match="leads out of"):
         inside(root, root / "images", "../../a.jpg", "entry 1")
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a\0.jpg", "a" * 300 + ".jpg", "a/" + "é" * 128, "a/" * 3000, "\ud800.jpg", 5, None]
+)
+def test_what_no_file_can_be_called_is_refused_before_the_system_is_asked(tmp_path, name):
+    with pytest.raises(ValueError, match=r"^entry 1: .* is no file name$") as caught:
+        inside(tmp_path, tmp_path / "images", name, "entry 1")
+    assert len(str(caught.value)) < 120
+    assert inside(tmp_path, tmp_path, "é" * 127 + "\udcff", "entry 1").name == "é" * 127 + "\udcff"
+
+
+@pytest.mark.parametrize("value", [" \n", "left \ud83d", 5, None])
+def test_what_cannot_be_written_is_no_text(value):
+    with pytest.raises(ValueError, match=r"^entry 1: .* is no text"):
+        text(value, "entry 1")
+    assert text(" the 🍎\n", "entry 1") == "the 🍎"

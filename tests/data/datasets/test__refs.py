@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data import datasets, masks
+from data import datasets, masks, mixture
 from data.datasets import fprefcoco, grefcoco, refer, refzom, rrefcoco
 from tests.data.datasets.trees import HIGH, LEFT, NEAR, WIDE, asked, pixels, reference, tree
 
@@ -237,3 +237,30 @@ if __name__ == "__main__":
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + 500_000_000, used + 500_000_000))
     print(refused(Path(sys.argv[1]), *sys.argv[2:]))
+
+
+def test_other_datasets_are_left_unread(tmp_path, monkeypatch):
+    for file in ("refcoco/refs(unc).p", "refcoco/refs(google).p", "refcocog/refs(umd).p"):
+        tree(tmp_path, [reference(split="train")], file)
+    tree(tmp_path, [reference(split="train")], "grefcoco/grefs(unc).json")
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/pinpoint.jsonl").write_text('{"image": "a.jpg", "question": "What?", "answer": "It."}\n')
+    read = []
+    reads, opens = Path.read_bytes, Path.open
+
+    def noted(method):
+        def read_and_noted(path, *given, **more):
+            read.append(str(path.relative_to(tmp_path)))
+            return method(path, *given, **more)
+
+        return read_and_noted
+
+    monkeypatch.setattr(Path, "read_bytes", noted(reads))
+    monkeypatch.setattr(Path, "open", noted(opens))
+    datasets.open_dataset(tmp_path, "refcoco", "train")
+    assert set(read) == {"refer_seg/refcoco/refs(unc).p", "refer_seg/refcoco/instances.json"}
+    read.clear()
+    assert list(mixture.find(tmp_path, ["refcocog", "own/train"])) == ["refcocog", "own/train"]
+    assert set(read) == {"refer_seg/refcocog/refs(umd).p", "own/pinpoint.jsonl"}
+    with pytest.raises(ValueError, match="did you mean 'refcocog'"):
+        datasets.find(tmp_path, "refcocogg", "train")

@@ -36,7 +36,7 @@ class Toys(base.Dataset):
         return made
 
 
-def find(root):
+def find(root, wanted=None):
     for file in sorted(root.glob("toys/**/*.json")):
         name = str(file.parent.relative_to(root / "toys"))
         yield base.Source(name, file.stem, (file,), partial(Toys, root, name, file.stem))

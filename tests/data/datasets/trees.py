@@ -30,7 +30,9 @@ def reference(ref_id=0, ann_id=11, said=("the left square",), split="val", image
         "image_id": image_id,
         "split": split,
         "file_name": "COCO_train2014_000000000001_0.jpg",
-        "sentences": [{"sent_id": number, "raw": "", "tokens": [], **one} for number, one in enumerate(sentences)],
+        "sentences": [
+            {"sent_id": 100 * ref_id + number, "raw": "", "tokens": [], **one} for number, one in enumerate(sentences)
+        ],
         "category_id": 1,
         **more,
     }
