@@ -1,10 +1,11 @@
 """What a person gets: an answer in words, with a mask or a plain "not here" for each thing it names."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
+from data.geometry import Frame
 from model.prompting.base import SegPrompts
 
 
@@ -20,6 +21,10 @@ class SegmentEvidence:
         layers: the share in the map of each candidate layer (0 is the embedding).
         probabilities: what the layer policy thinks of each.
         clicks: the points, labels and box that a person has given since.
+        frame: original pixels -> the map's grid: where it lies on the picture.
+        state: ``(1, D)`` float32, the mark's state that an embedding is made of.
+        said: ``(T,)`` int64, the tokens after the picture up to the one that predicted the mark: from them every
+            layer's map can be made again, which would be too much to keep.
     """
 
     map: np.ndarray
@@ -29,6 +34,17 @@ class SegmentEvidence:
     layers: dict[int, float] = field(default_factory=dict)
     probabilities: dict[int, float] = field(default_factory=dict)
     clicks: SegPrompts = field(default_factory=SegPrompts)
+    frame: Frame | None = None
+    state: torch.Tensor | None = None
+    said: torch.Tensor | None = None
+
+    def on(self, device: str | torch.device) -> "SegmentEvidence":
+        """The same with its tensors on a device; ``said`` stays where it is."""
+        if self.low.device == torch.device(device):
+            return self
+        state = None if self.state is None else self.state.to(device)
+        clicks, prompts = self.clicks.on(device), self.prompts.on(device)
+        return replace(self, prompts=prompts, clicks=clicks, low=self.low.to(device), state=state)
 
 
 @dataclass(frozen=True)
@@ -52,10 +68,12 @@ class Segment:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer to one question. ``text`` holds the marks; ``timings`` are seconds by stage."""
+    """An answer to one question. ``text`` holds the marks; ``timings`` are seconds by stage; ``notes`` say in plain
+    lines what was out of the ordinary while it was made."""
 
     question: str
     text: str
     segments: tuple[Segment, ...]
     timings: dict[str, float] = field(default_factory=dict)
     stop: str = "end"
+    notes: tuple[str, ...] = ()

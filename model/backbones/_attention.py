@@ -22,7 +22,7 @@ def products(
     """Two matrix products and a softmax, all in autocast's type.
 
     torch's fused kernel saves memory, which a small model has; on two cores it takes 1.7 times as long
-    (``python -m benchmarks.attention``).
+    (``python -m benchmarks --only attention``).
 
     Args:
         query, key, value: ``(B, heads, T, d)``, ``(B, groups, K, d)`` twice.

@@ -1,6 +1,7 @@
 """Making and reading a stock LLaVA: its settings, random weights, and folders that its own class wrote."""
 
 import json
+import logging
 import math
 from collections import Counter
 from collections.abc import Iterator
@@ -11,10 +12,17 @@ from typing import Any, Literal, cast
 
 import safetensors
 import torch
-from transformers import CONFIG_MAPPING, LlavaConfig, LlavaForConditionalGeneration, PreTrainedTokenizerBase
+from transformers import (
+    CONFIG_MAPPING,
+    BitsAndBytesConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging as notices
 
 from data.sample import REJ, SEG
+from model.placement import PLAIN, Placement
 from model.tokens import IMAGE
 
 DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16}
@@ -83,8 +91,11 @@ def _begin(llava: Any) -> None:
             layer.mlp.down_proj.weight.mul_(0.15)
 
 
-def load(folder: Path, options: Options, dtype: torch.dtype | None) -> LlavaForConditionalGeneration:
-    """A LLaVA from a folder that its own class wrote, in ``dtype``, or as it is stored if None.
+def load(
+    folder: Path, options: Options, dtype: torch.dtype | None, placement: Placement = PLAIN
+) -> LlavaForConditionalGeneration:
+    """A LLaVA from a folder that its own class wrote, in ``dtype``, or as it is stored if None; with ``placement.bits``
+    the language model's layers are rounded to them as they are read.
 
     Its configuration is checked first: without one, transformers would make a network of seven billion random weights.
 
@@ -92,15 +103,32 @@ def load(folder: Path, options: Options, dtype: torch.dtype | None) -> LlavaForC
         ValueError: the folder holds something else, lacks a tensor, or has one of another shape.
     """
     _check_sizes(folder / "config.json", options)
+    dtype = dtype or _stored(folder)
+    more = {} if placement.bits is None else _rounded(placement.bits, dtype, placement.device)
     with quiet():
         read: Any = LlavaForConditionalGeneration.from_pretrained(
-            folder, dtype=dtype or _stored(folder), local_files_only=True, output_loading_info=True
+            folder, dtype=dtype, local_files_only=True, output_loading_info=True, **more
         )
     llava, found = read
     for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if found.get(what):
             raise ValueError(f"{what.replace('_keys', '')} tensors, {sorted(map(str, found[what]))[0]} among them")
     return cast(LlavaForConditionalGeneration, llava)
+
+
+def _rounded(bits: int, dtype: torch.dtype, device: str) -> dict[str, Any]:
+    """Arguments for reading the language model's layers in 8 (Dettmers et al. 2022) or 4 bits (NF4, its scales rounded
+    too; Dettmers et al. 2023), multiplied in ``dtype``. Embeddings, head, tower and projector keep ``dtype``."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it tells of a cast at every product
+    config = BitsAndBytesConfig(
+        load_in_8bit=bits == 8,
+        load_in_4bit=bits == 4,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+        llm_int8_skip_modules=["model.vision_tower", "model.multi_modal_projector", "lm_head"],
+    )
+    return {"quantization_config": config, "device_map": {"": device}}
 
 
 def _stored(folder: Path) -> torch.dtype:

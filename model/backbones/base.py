@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
+from transformers import PreTrainedTokenizerBase
 
 from data.geometry import Frame
+from model.memory import Sized
 from model.tracing import Trace
 
 
@@ -67,25 +69,54 @@ class ChatOutput:
 
 
 @dataclass(frozen=True)
-class Prefix:
-    """An image already read: the key-value cache of system text and image, which of its positions later tokens see, and
-    the image tokens' states."""
+class Talk:
+    """The tokens after an image that were read or written last, ``ids`` (T,) int64, with their keys and values: what a
+    later turn of the same conversation need not compute again."""
 
-    cache: object
-    seen: torch.Tensor  # (T,) bool
-    states: torch.Tensor  # (L, N, D)
+    ids: torch.Tensor
+    cache: Sized
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """An image already read.
+
+    Attributes:
+        cache: keys and values of system text and image, in whatever form a family keeps them.
+        seen: ``(T,)`` bool, which of these positions later tokens see.
+        states: ``(L, N, D)``, of the image tokens.
+        frame: original pixels -> patch grid.
+        talk: what was said about it last, if that is kept.
+    """
+
+    cache: Sized
+    seen: torch.Tensor
+    states: torch.Tensor
     frame: Frame
+    talk: Talk | None = None
+
+    @property
+    def bytes(self) -> int:
+        """What it holds."""
+        said = 0 if self.talk is None else self.talk.ids.nbytes + self.talk.cache.bytes
+        return self.cache.bytes + self.seen.nbytes + self.states.nbytes + said
 
 
 @dataclass(frozen=True)
 class Generated:
     """A generated answer: ``ids`` (T,) int64 without the end mark, its ``text`` with marks in it, the ``trace``,
-    and ``stop``: "end" (the model ended it), "length" (cut at the limit) or "cancelled"."""
+    ``stop``: "end" (the model ended it), "length" (cut at the limit) or "cancelled"; the ``talk`` so far; and the
+    ``asked`` (Q,) int64 ids between the image and the answer."""
 
     ids: torch.Tensor
     text: str
     trace: Trace
     stop: str
+    talk: Talk | None = None
+    asked: torch.Tensor | None = None
+
+
+Pick = Callable[[torch.Tensor], torch.Tensor]  # logits (B, V) of the next tokens -> their ids (B,) int64
 
 
 class Backbone(nn.Module):
@@ -97,6 +128,8 @@ class Backbone(nn.Module):
         layers: the candidate layer indices, ascending.
         mark_ids: token ids of ``<SEG>`` and ``<REJ>``; -1 for a mark that the model does not have.
         pad_id: the id that rows are padded with.
+        eos_id: the id that ends an answer.
+        tokenizer: of the language model.
         tower: the vision tower.
     """
 
@@ -105,7 +138,19 @@ class Backbone(nn.Module):
     layers: tuple[int, ...]
     mark_ids: tuple[int, ...]
     pad_id: int
+    eos_id: int
+    tokenizer: PreTrainedTokenizerBase
     tower: nn.Module
+
+    def attend(self, how: str) -> None:
+        """Choose how the language model computes attention in use: "sdpa", "eager", "products" or
+        "flash_attention_2"."""
+        raise TypeError(f"{type(self).__name__} does not define attend")
+
+    def choose_layers(self, candidates: Callable[[int], tuple[int, ...]]) -> None:
+        """Keep the states of these layers from now on: ``candidates`` is told how many states there are (layers + 1)
+        and gives the indices of those to keep."""
+        raise TypeError(f"{type(self).__name__} does not define choose_layers")
 
     def frame(self, size: tuple[int, int]) -> Frame:
         """Original pixels of an image of ``size`` (H, W) -> patch grid, with the valid (unpadded) region."""
@@ -133,22 +178,50 @@ class Backbone(nn.Module):
         """Run system text and image once; reused by every question on the image."""
         raise TypeError(f"{type(self).__name__} does not define read")
 
+    def reread(self, image: np.ndarray, said: torch.Tensor) -> Trace:
+        """What every layer had in mind where an answer was at a mark: its trace at all layers, of that one mark.
+
+        Args:
+            image: ``(H, W, 3)`` uint8 RGB.
+            said: ``(T,)`` int64, the ids after the image up to the one that predicts the mark.
+        """
+        raise TypeError(f"{type(self).__name__} does not define reread")
+
     def generate(
         self,
-        prefix: Prefix,
-        turns: Sequence[tuple[str, str | None]],
+        prefixes: Sequence[Prefix],
+        conversations: Sequence[Sequence[tuple[str, str | None]]],
         max_new_tokens: int = 128,
-        on_text: Callable[[str], bool] | None = None,
-    ) -> Generated:
-        """Greedy answer to the last, open question, with a KV cache that starts from ``prefix``.
+        on_text: Callable[[int, str], bool] | None = None,
+        pick: Pick | None = None,
+    ) -> list[Generated]:
+        """Answers to the last, open question of each conversation, written together, each until it ends. A greedy
+        answer is the same whatever else is in the batch.
 
-        ``on_text`` is called with the text so far after each token; it returns False to cancel.
+        Args:
+            prefixes: the image of each conversation, as :meth:`read` gave it; several may share one. With the ``talk``
+                of an earlier answer in it, what the conversation shares with that is not computed again.
+            conversations: question and answer pairs, the last answer None.
+            max_new_tokens: where an answer is cut.
+            on_text: called with an answer's number and its text so far after each of its tokens; returns False to
+                cancel that one.
+            pick: chooses the next tokens; the likeliest ones if None.
         """
         raise TypeError(f"{type(self).__name__} does not define generate")
 
     def save(self, folder: Path, dtype: torch.dtype | None = None) -> None:
         """Write network and tokenizer to a folder."""
         raise TypeError(f"{type(self).__name__} does not define save")
+
+    @property
+    def is_tied(self) -> bool:
+        """Whether the embedding and the head are one."""
+        raise TypeError(f"{type(self).__name__} does not define is_tied")
+
+    def recompute(self) -> None:
+        """From now on, run the language model's layers again in the backward pass instead of keeping what they
+        compute."""
+        raise TypeError(f"{type(self).__name__} does not define recompute")
 
     def lora_targets(self) -> str:
         """Regular expression for the projections that adapters are put on: the language model's alone."""

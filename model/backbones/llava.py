@@ -1,8 +1,8 @@
 """LLaVA (Liu et al. 2023) from the transformers classes: a vision tower (CLIP, or a convolutional one as in ConvLLaVA,
 Ge et al. 2024), a projector and a Llama."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,18 +10,16 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
-from transformers import (
-    DynamicCache,
-    LlavaForConditionalGeneration,
-    PreTrainedTokenizerBase,
-)
+from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerBase
 
 from data.geometry import Frame
-from data.sample import REJ, SEG
 from model.backbones._attention import PRODUCTS, additive
+from model.backbones._cache import KeyValues, Part
+from model.backbones._chat import Chat, marks
 from model.backbones._llava import CLIP_MEAN, CLIP_STD, Options, build, load, quiet
-from model.backbones.base import Backbone, ChatBatch, ChatOutput, Encoded, Generated, Prefix
-from model.tokens import IMAGE, plain, spaced
+from model.backbones._watch import Rows, watch
+from model.backbones._writing import Line, Start, Writing
+from model.backbones.base import Backbone, ChatBatch, ChatOutput, Encoded, Generated, Pick, Prefix, Talk
 from model.tracing import Trace
 
 __all__ = ["CLIP_MEAN", "CLIP_STD", "Model", "Options", "build", "load"]
@@ -47,25 +45,16 @@ class LlavaBackbone(Backbone):
         self._attention: str = text._attn_implementation
         self.state_size, self.tower_size = text.hidden_size, vision.hidden_size
         self.depth = text.num_hidden_layers
-        self.layers = candidates(self.depth + 1)
+        self.choose_layers(candidates)
         side = options.input_size // vision.patch_size
         self.grid = (side, side)
         self.pad_id, self.eos_id = tokenizer.pad_token_id, tokenizer.eos_token_id
-        known = tokenizer.get_vocab()
-        spelled = [mark for mark in (options.seg, options.rej) if mark is not None]
-        self.mark_ids = tuple(-1 if mark is None else known.get(mark, -1) for mark in (options.seg, options.rej))
-        lacks = [mark for mark in (*spelled, IMAGE) if mark not in known]
-        most = max((index for word, index in known.items() if word != IMAGE), default=0)
-        if lacks or None in (self.pad_id, self.eos_id) or most >= text.vocab_size:
-            raise ValueError(
-                f"the tokenizer must have {', '.join(spelled)}, {IMAGE}, an end and a padding token among at most "
-                f"{text.vocab_size} tokens, as many as the language model knows; it has {len(tokenizer)}"
-                + (f" and lacks {', '.join(lacks)}" if lacks else "")
-            )
+        self.mark_ids = marks(tokenizer, options, text.vocab_size)
         if vision.image_size != options.input_size:
             raise ValueError(f"input_size: {options.input_size} is not the tower's image_size, {vision.image_size}")
         self.image_id = self.llava.config.image_token_id
         self.limit = text.max_position_embeddings
+        self._chat = Chat(tokenizer, options, self.image_id, side * side, self.limit)
         self.register_buffer("mean", torch.tensor(options.mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(options.std).view(3, 1, 1), persistent=False)
 
@@ -73,10 +62,21 @@ class LlavaBackbone(Backbone):
         """A tower that does not learn stays as it is in use: its batch norms, if any, would drift. On CPUs attention is
         computed the way that is faster there."""
         super().train(mode)
-        products = mode and self.llava.device.type == "cpu"
-        self.llava.model.language_model.set_attn_implementation(PRODUCTS if products else self._attention)
+        text, how = self.llava.model.language_model, self._attention
+        if mode:  # packed conversations need a mask of their own, which flash-attn does not take
+            how = PRODUCTS if self.llava.device.type == "cpu" else "sdpa"
+        text.set_attn_implementation(how)
         self.tower.train(mode and any(parameter.requires_grad for parameter in self.tower.parameters()))
         return self
+
+    def choose_layers(self, candidates: Callable[[int], tuple[int, ...]]) -> None:
+        """Keep the states of these layers from now on."""
+        self.layers = candidates(self.depth + 1)
+
+    def attend(self, how: str) -> None:
+        """Choose how the language model computes attention in use."""
+        self._attention = PRODUCTS if how == "products" else how
+        self.train(self.training)
 
     # Images
 
@@ -149,46 +149,8 @@ class LlavaBackbone(Backbone):
     # Text
 
     def encode_chat(self, turns: Sequence[tuple[str, str | None]]) -> Encoded:
-        """Question and answer pairs -> tokens, by the tokenizer's chat template; only answers are learned.
-
-        Raises:
-            ValueError: the conversation is longer than the model's positions.
-        """
-        messages: list[dict[str, Any]] = []
-        for number, (question, answer) in enumerate(turns):
-            parts: list[dict[str, str]] = [{"type": "text", "text": plain(question, self.tokenizer)}]
-            messages.append({"role": "user", "content": [{"type": "image"}, *parts] if number == 0 else parts})
-            if answer is not None and self.options.rej is None and REJ in answer:
-                raise ValueError(f"this model cannot say that a thing is absent, and an answer does: {answer[:80]!r}")
-            if answer is not None:
-                said = plain(answer, self.tokenizer, keep=(SEG, REJ))
-                said = said.replace(SEG, self.options.seg).replace(REJ, self.options.rej or REJ)
-                messages.append({"role": "assistant", "content": [{"type": "text", "text": said}]})
-        made: Any = self.tokenizer.apply_chat_template(
-            messages,
-            tokenize=True,
-            return_dict=True,
-            return_assistant_tokens_mask=True,
-            add_generation_prompt=turns[-1][1] is None,
-        )
-        ids = torch.tensor(made["input_ids"])
-        learned = torch.tensor(made["assistant_masks"], dtype=torch.bool)
-        place = int((ids == self.image_id).nonzero()[0, 0])
-        count = self.grid[0] * self.grid[1]
-        total = len(ids) - 1 + count
-        if total >= self.limit:
-            what = "the question is" if len(turns) == 1 else "the question and the talk before it are"
-            raise ValueError(
-                f"{what} too long: with the picture {total} tokens, and the model reads {self.limit}; "
-                "ask in fewer words"
-            )
-        labels = torch.where(learned, ids, -100)
-        image = torch.full((count,), self.image_id)
-        return Encoded(
-            ids=torch.cat([ids[:place], image, ids[place + 1 :]]),
-            labels=torch.cat([labels[:place], torch.full((count,), -100), labels[place + 1 :]]),
-            prefix=place + count,
-        )
+        """Question and answer pairs -> tokens: see :meth:`Chat.encode`."""
+        return self._chat.encode(turns)
 
     # Reading
 
@@ -196,23 +158,37 @@ class LlavaBackbone(Backbone):
         """Read packed conversations; logits only where something is learned."""
         row, column = (batch.labels[:, 1:] != -100).nonzero(as_tuple=True)
         targets = batch.labels[row, column + 1]
-        with self.watch() as seen:
+        is_mark = torch.isin(targets, torch.tensor(self.mark_ids, device=targets.device))
+        length, places, counts = batch.ids.shape[1], [], []
+        for index in range(len(batch.sizes)):
+            here = is_mark & (row == index)
+            image = (batch.ids[index] == self.image_id).nonzero()[:, 0]
+            places += [index * length + image, index * length + column[here]]
+            counts += [len(image), int(here.sum())]
+        embeds = self._embed(batch.ids, batch.prepared, batch.sizes)
+        rows = torch.cat(places)
+        into = None if torch.is_grad_enabled() else embeds.new_empty(len(self.layers), len(rows), self.state_size)
+        with self.watch(rows, into) as seen:
             states = self.llava.model.language_model(
-                inputs_embeds=self._embed(batch.ids, batch.prepared, batch.sizes),
+                inputs_embeds=embeds,
                 attention_mask=self._mask(batch),
                 position_ids=batch.positions,
                 use_cache=False,
             ).last_hidden_state
         logits = self.llava.lm_head(states[row, column])
-        is_mark = torch.isin(targets, torch.tensor(self.mark_ids, device=targets.device))
-        traces = []
-        for index, size in enumerate(batch.sizes):
-            here = is_mark & (row == index)
-            image = (batch.ids[index] == self.image_id).nonzero()[:, 0]
-            marks = torch.stack([seen[layer][index, column[here]] for layer in self.layers], dim=1)
-            states_of_image = torch.stack([seen[layer][index, image] for layer in self.layers])
-            rejected = targets[here] == self.mark_ids[1]
-            traces.append(Trace(marks, states_of_image, self.grid, self.frame(size), rejected, self.layers))
+        taken = torch.stack([seen[layer] for layer in self.layers]) if into is None else into
+        parts = taken.split(counts, dim=1)
+        traces = [
+            Trace(
+                marks.transpose(0, 1),
+                image,
+                self.grid,
+                self.frame(size),
+                targets[is_mark & (row == index)] == self.mark_ids[1],
+                self.layers,
+            )
+            for index, (size, image, marks) in enumerate(zip(batch.sizes, parts[::2], parts[1::2], strict=True))
+        ]
         return ChatOutput(logits, targets, traces)
 
     def _mask(self, batch: ChatBatch) -> torch.Tensor:
@@ -222,35 +198,23 @@ class LlavaBackbone(Backbone):
             hidden = torch.zeros_like(block, dtype=torch.bool)
             hidden.masked_scatter_(batch.ids == self.image_id, ~self._shown(batch.sizes))
             block = block.masked_fill(hidden, -1)
-        seen = _mask(block)
-        if self.llava.model.language_model.config._attn_implementation == "sdpa":
+        if self.llava.model.language_model.config._attn_implementation == "flash_attention_2":
+            raise ValueError("packed conversations need a mask that flash_attention_2 does not take: use sdpa")
+        return self._shaped(_mask(block))
+
+    def _shaped(self, seen: torch.Tensor) -> torch.Tensor:
+        """A ``(B, 1, Q, K)`` bool mask as the attention in use takes it."""
+        how = self.llava.model.language_model.config._attn_implementation
+        if how == "flash_attention_2":
+            return seen[:, 0, -1]  # which tokens are padding, as the last one sees them; it is causal by itself
+        if how == "sdpa":
             return seen  # the others add a mask to their scores
-        kind, dtype = block.device.type, self.llava.dtype
+        kind, dtype = seen.device.type, self.llava.dtype
         return additive(seen, torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else dtype)
 
-    @contextmanager
-    def watch(self) -> Iterator[dict[int, torch.Tensor]]:
-        """Collect the candidate layers' states ``(B, T, D)`` of one forward pass: 0 the embedding, the last after the
-        final norm."""
-        seen: dict[int, torch.Tensor] = {}
-        model = self.llava.model.language_model
-        handles = []
-        for layer in self.layers:
-            module = model.norm if layer == self.depth else model.layers[layer]
-
-            def before(_: Any, args: tuple[Any, ...], layer: int = layer) -> None:
-                seen[layer] = args[0]
-
-            def after(_: Any, args: tuple[Any, ...], out: torch.Tensor, layer: int = layer) -> None:
-                seen[layer] = out
-
-            last = layer == self.depth
-            handles.append(module.register_forward_hook(after) if last else module.register_forward_pre_hook(before))
-        try:
-            yield seen
-        finally:
-            for handle in handles:
-                handle.remove()
+    def watch(self, rows: Rows, into: torch.Tensor | None = None) -> AbstractContextManager[dict[int, torch.Tensor]]:
+        """Take rows of the candidate layers' states during one forward pass: see :func:`_watch.watch`."""
+        return watch(self.llava.model.language_model, self.layers, rows, into)
 
     # Generation
 
@@ -259,24 +223,59 @@ class LlavaBackbone(Backbone):
         encoded = self.encode_chat([("", None)])
         return self.prefill(encoded.ids[: encoded.prefix], self.prepare(image), (image.shape[0], image.shape[1]))
 
+    @torch.no_grad()
     def prefill(self, ids: torch.Tensor, prepared: torch.Tensor, size: tuple[int, int]) -> Prefix:
         """Run the ``(T,)`` int64 ids that end with the placeholders of one ``prepared`` image of the original ``size``
         (H, W)."""
+        count = self.grid[0] * self.grid[1]
+        rows = torch.arange(len(ids) - count, len(ids))
+        cache, shown, states = self._run(ids, prepared, size, self.layers, rows)
+        return Prefix(cache, shown, states, self.frame(size))
+
+    @torch.no_grad()
+    def reread(self, image: np.ndarray, said: torch.Tensor) -> Trace:
+        """The trace of one mark at all layers; the picture is read again for it."""
+        before = self.encode_chat([("", None)])
+        said = said.cpu().masked_fill(said.cpu() == self.image_id, 0)  # as written: no picture stands there
+        ids = torch.cat([before.ids[: before.prefix], said])
+        rows = torch.cat([(ids == self.image_id).nonzero()[:, 0], torch.tensor([len(ids) - 1])])
+        size, layers = (image.shape[0], image.shape[1]), tuple(range(self.depth + 1))
+        _, _, states = self._run(ids, self.prepare(image), size, layers, rows)
+        rejected = torch.zeros(1, dtype=torch.bool, device=states.device)
+        return Trace(states[None, :, -1], states[:, :-1], self.grid, self.frame(size), rejected, layers)
+
+    def _run(
+        self,
+        ids: torch.Tensor,
+        prepared: torch.Tensor,
+        size: tuple[int, int],
+        layers: Sequence[int],
+        rows: torch.Tensor,
+    ) -> tuple[KeyValues, torch.Tensor, torch.Tensor]:
+        """Run ``(T,)`` int64 ids with the placeholders of one image: the cache, which positions later tokens see
+        ``(T,)`` bool, and the states ``(L, R, D)`` of some ``layers`` at some ``rows`` (R,) int64."""
         ids = ids[None].to(self.llava.device)
         placed = ids == self.image_id
         shown = torch.ones_like(placed).masked_scatter(placed, self._shown([size]))
-        cache = DynamicCache(config=self.llava.config.text_config)
-        with self.watch() as seen:
-            self._step(self._embed(ids, prepared[None].to(ids.device), [size]), shown, cache)
-        states = torch.stack([seen[layer][placed] for layer in self.layers])
-        return Prefix(cache, shown[0], states, self.frame(size))
+        mask = None
+        if self.options.hide_padding:
+            mask = shown[:, None, None] & torch.ones_like(shown[0]).expand(ids.shape[1], -1).tril()
+        cache = KeyValues(self.depth, ids.shape[1])
+        embeds = self._embed(ids, prepared[None].to(ids.device), [size])
+        states = embeds.new_empty(len(layers), len(rows), self.state_size)
+        positions = torch.arange(ids.shape[1], device=ids.device)[None]
+        with watch(self.llava.model.language_model, layers, rows.to(ids.device), states):
+            self._step(embeds, mask, positions, cache)
+        return cache, shown[0], states
 
-    def _step(self, embeds: torch.Tensor, shown: torch.Tensor, cache: DynamicCache) -> torch.Tensor:
-        """The states after the next tokens of one conversation; ``shown`` (1, T) bool tells which of all T are seen."""
+    def _step(
+        self, embeds: torch.Tensor, mask: torch.Tensor | None, positions: torch.Tensor, cache: KeyValues
+    ) -> torch.Tensor:
+        """The states ``(B, Q, D)`` after the next tokens of each row; ``mask`` as :meth:`Writing.mask` gives it."""
         states = self.llava.model.language_model(
             inputs_embeds=embeds,
-            attention_mask=shown if self.options.hide_padding else None,
-            position_ids=torch.arange(shown.shape[1] - embeds.shape[1], shown.shape[1], device=embeds.device)[None],
+            attention_mask=None if mask is None else self._shaped(mask),
+            position_ids=positions,
             past_key_values=cache,
             use_cache=True,
         ).last_hidden_state
@@ -284,52 +283,74 @@ class LlavaBackbone(Backbone):
 
     def generate(
         self,
-        prefix: Prefix,
-        turns: Sequence[tuple[str, str | None]],
+        prefixes: Sequence[Prefix],
+        conversations: Sequence[Sequence[tuple[str, str | None]]],
         max_new_tokens: int = 128,
-        on_text: Callable[[str], bool] | None = None,
-    ) -> Generated:
-        """Greedy answer to the last question; the prefix's cache is left as it was."""
-        return self.complete(prefix, self.encode_chat(turns).ids[len(prefix.seen) :], max_new_tokens, on_text)
+        on_text: Callable[[int, str], bool] | None = None,
+        pick: Pick | None = None,
+    ) -> list[Generated]:
+        """Answers to the last questions; the prefixes' caches are left as they were."""
+        asked = [
+            self.encode_chat(turns).ids[len(prefix.seen) :]
+            for prefix, turns in zip(prefixes, conversations, strict=True)
+        ]
+        return self.complete(prefixes, asked, max_new_tokens, on_text, pick)
 
+    @torch.no_grad()
     def complete(
         self,
-        prefix: Prefix,
-        asked: torch.Tensor,
+        prefixes: Sequence[Prefix],
+        asked: Sequence[torch.Tensor],
         max_new_tokens: int = 128,
-        on_text: Callable[[str], bool] | None = None,
-    ) -> Generated:
-        """Greedy answer to the ``(T,)`` int64 ids that follow a prefix."""
-        step = asked[None].to(self.llava.device)
-        cache = _copy(prefix.cache, self.llava.config.text_config)
-        shown = prefix.seen[None]
-        ids: list[int] = []
-        marks: list[torch.Tensor] = []
-        stop = "length"
-        for _ in range(min(max_new_tokens, self.limit - len(prefix.seen) - len(asked))):
-            shown = functional.pad(shown, (0, step.shape[1]), value=True)
-            with self.watch() as seen:
-                states = self._step(self._embed(step, None, []), shown, cache)
-            token = int(self.llava.lm_head(states[:, -1]).argmax(dim=-1))
-            if token == self.eos_id:
-                stop = "end"
-                break
-            ids.append(token)
-            if token in self.mark_ids:
-                marks.append(torch.stack([seen[layer][0, -1] for layer in self.layers]))
-            if on_text is not None and not on_text(self._text(ids)):
-                stop = "cancelled"
-                break
-            step = torch.tensor([[token]], device=self.llava.device)
-        kinds = [token == self.mark_ids[1] for token in ids if token in self.mark_ids]
-        rejected = torch.tensor(kinds, dtype=torch.bool, device=prefix.states.device)
-        states_of_marks = torch.stack(marks) if marks else prefix.states.new_zeros(0, *prefix.states[:, 0].shape)
-        trace = Trace(states_of_marks, prefix.states, self.grid, prefix.frame, rejected, self.layers)
-        return Generated(torch.tensor(ids, dtype=torch.int64), self._text(ids), trace, stop)
+        on_text: Callable[[int, str], bool] | None = None,
+        pick: Pick | None = None,
+    ) -> list[Generated]:
+        """Answers to the ``(T,)`` int64 ids that follow each prefix; greedy ones if ``pick`` is None."""
+        starts = [self._start(prefix, ids, max_new_tokens) for prefix, ids in zip(prefixes, asked, strict=True)]
+        writing = Writing(starts, self.pad_id, self.llava.device)
+        space = torch.empty(len(self.layers), len(starts), 1, self.state_size)
+        space = space.to(self.llava.device, self.llava.dtype)  # each step's states, copied from where they are a mark's
+        while writing.rows:
+            states = space[:, : len(writing.rows)]
+            with self.watch(slice(-1, None), states):
+                last = self._step(self._embed(writing.ids, None, []), writing.mask(), writing.positions, writing.cache)
+            logits = self.llava.lm_head(last[:, -1])
+            tokens = logits.argmax(dim=-1) if pick is None else pick(self._writable(logits))
+            for number in writing.take(tokens, states[:, :, 0], self.eos_id, self.mark_ids):
+                line = writing.lines[number]
+                if on_text is not None and not on_text(number, self._chat.text(line.ids)):
+                    line.stop = "cancelled"
+            writing.shrink()
+        return [self._generated(*row) for row in zip(prefixes, asked, writing.lines, strict=True)]
 
-    def _text(self, ids: list[int]) -> str:
-        text = str(self.tokenizer.decode(ids, skip_special_tokens=True)).replace(self.options.seg, SEG)
-        return spaced((text.replace(self.options.rej, REJ) if self.options.rej else text).strip())
+    def _writable(self, logits: torch.Tensor) -> torch.Tensor:
+        """``(B, V)`` logits without the place of an image, which has no patches behind it in an answer."""
+        if self.image_id < logits.shape[1]:
+            logits[:, self.image_id] = -torch.inf
+        return logits
+
+    def _start(self, prefix: Prefix, ids: torch.Tensor, most: int) -> Start:
+        """Where a row begins that reads the ``(T,)`` int64 ids after a prefix: after what of them is known."""
+        parts, seen, known = [Part(cast(KeyValues, prefix.cache), len(prefix.seen))], prefix.seen, 0
+        if prefix.talk is not None:
+            length = min(len(prefix.talk.ids), len(ids) - 1)  # one is read in any case
+            differ = (prefix.talk.ids[:length] != ids[:length]).nonzero()
+            known = int(differ[0, 0]) if len(differ) else length
+        if known and prefix.talk is not None:
+            parts.append(Part(cast(KeyValues, prefix.talk.cache), known))
+            seen = functional.pad(seen, (0, known), value=True)
+        return Start(tuple(parts), seen, ids[known:], min(most, self.limit - len(prefix.seen) - len(ids)))
+
+    def _generated(self, prefix: Prefix, asked: torch.Tensor, line: Line) -> Generated:
+        """An answer that has ended, with its trace."""
+        kinds = [token == self.mark_ids[1] for token in line.ids if token in self.mark_ids]
+        rejected = torch.tensor(kinds, dtype=torch.bool, device=prefix.states.device)
+        marks = torch.stack(line.marks) if line.marks else prefix.states.new_zeros(0, *prefix.states[:, 0].shape)
+        trace = Trace(marks, prefix.states, self.grid, prefix.frame, rejected, self.layers)
+        ids = torch.tensor(line.ids, dtype=torch.int64)
+        talk = None if line.said is None else Talk(torch.cat([asked, ids[: line.reread]]), line.said)
+        assert line.stop is not None
+        return Generated(ids, self._chat.text(line.ids), trace, line.stop, talk, asked)
 
     def save(self, folder: Path, dtype: torch.dtype | None = None) -> None:
         """Write the stock LLaVA by its own class, with its tokenizer; ``dtype`` is for parameters alone."""
@@ -343,6 +364,16 @@ class LlavaBackbone(Backbone):
         with quiet():
             self.llava.save_pretrained(folder, state_dict=state)
         self.tokenizer.save_pretrained(folder)
+
+    @property
+    def is_tied(self) -> bool:
+        """Whether the embedding and the head are one."""
+        return bool(self.llava.all_tied_weights_keys)
+
+    def recompute(self) -> None:
+        """From now on, run the language model's layers again in the backward pass."""
+        text = self.llava.model.language_model
+        text.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
 
     def lora_targets(self) -> str:
         """Regular expression for the language model's projections; the tower's of the same names stay out."""
@@ -358,13 +389,6 @@ def _mask(block: torch.Tensor) -> torch.Tensor:
     # A row that sees nothing must see itself, or its softmax is NaN.
     own = torch.eye(length, dtype=torch.bool, device=block.device) & ~seen.any(dim=2, keepdim=True)
     return (seen | own)[:, None]
-
-
-def _copy(cache: Any, config: Any) -> DynamicCache:
-    made = DynamicCache(config=config)
-    for index, layer in enumerate(cache.layers):
-        made.update(layer.keys, layer.values, index)
-    return made
 
 
 Model = LlavaBackbone

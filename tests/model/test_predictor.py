@@ -1,13 +1,20 @@
+import dataclasses
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from data.sample import REJ, SEG
+from data.world.world import World
 from model.backbones.base import Generated
-from model.predictor import Predictor
+from model.grounding import GroundingModel
+from model.placement import PLAIN, Placement
+from model.predictor import Ask, Predictor
 from tests import tiny
 
+HALF = Placement(device="cpu", precision="bfloat16")
 ANSWER = "The red cup <SEG> is here. The lamp <REJ> is not here."
 
 
@@ -21,18 +28,18 @@ def predictor() -> Predictor:
     made = tiny.model()
     backbone, decode = made.backbone, made.backbone.generate
 
-    def generate(prefix, turns, max_new_tokens=128, on_text=None):
+    def write(free, turns):
         chat = backbone.encode_chat([*turns[:-1], (turns[-1][0], ANSWER)])
         ids = chat.ids[chat.labels != -100][-len(backbone.tokenizer(ANSWER)["input_ids"]) - 1 : -1]
-        free = decode(prefix, turns, 2)
         states = torch.randn(2, 1, backbone.state_size, generator=torch.Generator().manual_seed(len(turns)))
-        trace = type(free.trace)(
-            states, prefix.states, backbone.grid, prefix.frame, torch.tensor([False, True]), backbone.layers
-        )
+        trace = dataclasses.replace(free.trace, marks=states, rejected=torch.tensor([False, True]))
         return Generated(ids, ANSWER, trace, "end")
 
+    def generate(prefixes, talks, max_new_tokens=128, on_text=None):
+        return [write(*pair) for pair in zip(decode(prefixes, talks, 2), talks, strict=True)]
+
     backbone.generate = generate
-    return Predictor(made, keep=2)
+    return Predictor(made)
 
 
 def asked(predictor: Predictor, image: np.ndarray | None = None):
@@ -79,8 +86,9 @@ def test_a_picture_is_read_and_encoded_once_however_often_it_is_asked(predictor,
     asked(predictor)
     asked(predictor)
     assert calls == {"read": 1, "encode": 1}
+    predictor.memory.limit = 2 * predictor.memory.bytes
     asked(predictor, picture(1))
-    asked(predictor, picture(2))  # two are kept: the first is forgotten
+    asked(predictor, picture(2))  # there is room for two: the first is forgotten
     asked(predictor)
     assert calls == {"read": 4, "encode": 4}
 
@@ -207,22 +215,31 @@ def test_pictures_of_any_shape_have_masks_of_their_shape(predictor, size):
 def test_half_precision_draws_nearly_the_same(predictor):
     del predictor.model.channels["points"]  # in a random map, cells of nearly the same score take each other's place
     whole = asked(predictor).segments[0]
-    half = asked(Predictor(predictor.model, half=True)).segments[0]
+    half = asked(Predictor(predictor.model.place(HALF))).segments[0]
     assert half.evidence.low.dtype == torch.float32
     spread = float(whole.evidence.low.std())
     assert float((half.evidence.low - whole.evidence.low).abs().max()) < 0.5 * spread
     assert np.abs(half.evidence.map - whole.evidence.map).max() < 0.05
 
 
-@pytest.mark.parametrize("half", [False, True])
-def test_free_generation_runs_streams_and_can_be_stopped(half):
-    predictor = Predictor(tiny.model(), half=half)
+@pytest.mark.parametrize("placement", [PLAIN, HALF])
+def test_free_generation_runs_streams_and_can_be_stopped(placement):
+    predictor = Predictor(tiny.model().place(placement))
     predictor.set_image(picture())
     texts: list[str] = []
     answer = predictor.ask("Where?", [("What?", ANSWER)], lambda t: texts.append(t) or len(texts) < 3, max_new_tokens=9)
     assert (len(texts), answer.stop) == (3, "cancelled")
     assert answer.text == texts[-1]
     assert len(answer.segments) == answer.text.count(SEG) + answer.text.count(REJ)
+
+
+@pytest.mark.parametrize("policy", ["soft", "group"])
+def test_every_layer_policy_is_used_in_half_precision(policy):
+    made = tiny.talker()
+    config = dataclasses.replace(made.config, layer=dataclasses.replace(made.config.layer, policy=policy))
+    model = GroundingModel(made.backbone, made.segmenter, dict(made.channels), config)
+    answers = Predictor(model.place(HALF)).ask_all([Ask(picture(seed), q) for seed in range(2) for q in QUESTIONS])
+    assert sum(len(answer.segments) for answer in answers) > 3
 
 
 def test_a_checkpoint_folder_answers_as_the_model_does(tmp_path):
@@ -233,3 +250,126 @@ def test_a_checkpoint_folder_answers_as_the_model_does(tmp_path):
         predictor.set_image(picture())
         texts.append(predictor.ask("Where is the red cup?").text)
     assert texts[0] == texts[1]
+
+
+QUESTIONS = ["Where?", "Where is the red cup?", "Show me all the fruit.", "The lamp?"]
+
+
+def agree(one, other) -> None:
+    """Two answers to one question are the same: the words, and the logits of the masks within 1e-4."""
+    assert (one.question, one.text, one.stop) == (other.question, other.text, other.stop)
+    assert [segment.phrase for segment in one.segments] == [segment.phrase for segment in other.segments]
+    for mine, theirs in zip(one.segments, other.segments, strict=True):
+        torch.testing.assert_close(mine.evidence.low, theirs.evidence.low, atol=1e-4, rtol=0)
+        np.testing.assert_allclose(mine.evidence.map, theirs.evidence.map, atol=1e-4)
+        assert mine.rejected == theirs.rejected
+        assert mine.score == pytest.approx(theirs.score, abs=1e-4)
+        assert mine.evidence.picture == theirs.evidence.picture
+        assert (mine.mask != theirs.mask).mean() < 1e-3  # a logit of nearly 0 may fall on either side
+
+
+@pytest.fixture(scope="module")
+def talker() -> Predictor:
+    return Predictor(tiny.talker())
+
+
+def test_questions_asked_together_are_answered_as_one_by_one_without_anything_kept(talker, monkeypatch):
+    asks = [Ask(picture(seed, (30 + 9 * seed, 50)), q) for q in QUESTIONS for seed in range(3)]
+    asks.append(Ask(asks[0].image, "And all the lamp?", [("Where is the red cup?", "The red cup <SEG> is here.")]))
+    one_by_one = []
+    for ask in asks:
+        fresh = Predictor(talker.model, keep_bytes=0)
+        fresh.set_image(ask.image)
+        one_by_one.append(fresh.ask(ask.question, ask.history))
+    calls = {"read": 0, "encode": 0, "decode": 0}
+    for part, name in ((talker.model.backbone, "read"), *((talker.model.segmenter, n) for n in ("encode", "decode"))):
+        inner = getattr(part, name)
+
+        def counted(*args, inner=inner, name=name):
+            calls[name] += 1
+            return inner(*args)
+
+        monkeypatch.setattr(part, name, counted)
+    together = talker.ask_all(asks)
+    for one, other in zip(together, one_by_one, strict=True):
+        agree(one, other)
+    with_marks = {segment.evidence.picture for answer in together for segment in answer.segments}
+    assert calls == {"read": 3, "encode": len(with_marks), "decode": len(with_marks)}
+    assert np.array_equal(talker.image, asks[-1].image)
+    for one, other in zip(talker.ask_all(asks), one_by_one, strict=True):  # now all is kept
+        agree(one, other)
+    assert calls["read"] == 3 and calls["encode"] == len(with_marks)
+    assert sum(len(answer.segments) for answer in together) > 6
+    assert {segment.rejected for answer in together for segment in answer.segments} == {False, True}
+
+
+def test_a_conversation_goes_on_as_if_it_were_read_anew(talker):
+    talker.set_image(picture(1))
+    history: list[tuple[str, str]] = []
+    for question in QUESTIONS:
+        answer = talker.ask(question, history)
+        anew = Predictor(talker.model)
+        anew.set_image(picture(1))
+        agree(answer, anew.ask(question, history))
+        history.append((question, answer.text))
+
+
+def test_what_is_kept_is_weighed_and_stays_within_its_limit(talker):
+    model, image = talker.model, picture(0)
+    predictor = Predictor(model)
+    (answer,) = predictor.ask_all([Ask(image, "Where?")])
+    assert answer.segments and answer.stop == "end"
+    backbone, text = model.backbone, model.backbone.llava.config.text_config
+    seen = backbone.encode_chat([("", None)]).prefix
+    asked = backbone.encode_chat([("Where?", None)]).ids
+    said = backbone.generate([backbone.read(image)], [[("Where?", None)]], 16)[0].ids
+    talk = len(asked) - seen + len(said)  # all were read, the last of them to find that it is the end
+    kept = (seen + talk) * text.num_hidden_layers * 2 * text.hidden_size * 4  # keys and values
+    kept += 64 * len(backbone.layers) * text.hidden_size * 4  # the image tokens' states
+    kept += model.segmenter.prompt_size * 8 * 8 * 4 + image.nbytes
+    kept += seen + 8 * talk  # which positions are seen, and the talk's ids
+    assert predictor.memory.bytes == kept
+    small = Predictor(model, keep_bytes=int(2.5 * kept))
+    small.ask_all([Ask(picture(seed), q) for seed in range(5) for q in QUESTIONS[:2]])
+    assert len(small.memory) == 2
+    assert small.memory.bytes <= 2.5 * kept
+    none = Predictor(model, keep_bytes=0)
+    for one, other in zip(
+        none.ask_all([Ask(image, q) for q in QUESTIONS]), small.ask_all([Ask(image, q) for q in QUESTIONS]), strict=True
+    ):
+        agree(one, other)
+    assert len(none.memory) == 1
+
+
+def test_one_of_several_is_stopped_and_times_add_up(talker):
+    texts: list[tuple[int, str]] = []
+    asks = [Ask(picture(1), question) for question in QUESTIONS]
+    whole = talker.ask_all(asks)
+    answers = talker.ask_all(asks, on_text=lambda number, text: texts.append((number, text)) or number != 1)
+    assert answers[1].stop == "cancelled"
+    assert [number for number, _ in texts].count(1) == 1
+    for number in (0, 2, 3):
+        agree(answers[number], whole[number])
+        assert [text for n, text in texts if n == number][-1] == answers[number].text
+    for answer in answers:
+        assert answer.timings["total"] == pytest.approx(sum(v for k, v in answer.timings.items() if k != "total"))
+    assert talker.ask_all([]) == []
+
+
+def test_one_wrong_question_is_refused_before_any_is_answered(talker, monkeypatch):
+    monkeypatch.setattr(talker.model.backbone, "generate", lambda *_: pytest.fail("asked"))
+    with pytest.raises(ValueError, match="question is empty"):
+        talker.ask_all([Ask(picture(), "Where?"), Ask(picture(1), " ")])
+
+
+@pytest.mark.slow
+def test_the_shipped_model_answers_the_same_together_and_one_by_one():
+    predictor = Predictor.from_pretrained(Path("checkpoints/tiny"), PLAIN)
+    samples = [World("val", 9).sample(index) for index in range(3)]
+    asks = [Ask(image, turn.question) for s in samples for image in [s.load()] for turn in s.turns[:4]]
+    together = predictor.ask_all(asks)
+    for ask, answer in zip(asks, together, strict=True):
+        fresh = Predictor(predictor.model, keep_bytes=0)
+        fresh.set_image(ask.image)
+        agree(answer, fresh.ask(ask.question))
+    assert sum(len(answer.segments) for answer in together) >= 6

@@ -52,3 +52,14 @@ def test_a_row_in_half_precision_is_computed_in_it():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         made, _ = products(MODULE, query, key, value, None, 0.5)
     assert made.dtype == torch.bfloat16
+
+
+def test_packed_conversations_are_refused_by_a_kernel_that_takes_no_mask(backbone):  # noqa: F811
+    given = batch(backbone, [picture(0)], [TALKS])
+    backbone.llava.model.language_model.config._attn_implementation = "flash_attention_2"
+    try:
+        with pytest.raises(ValueError, match="use sdpa"):
+            backbone(given)
+    finally:
+        backbone.attend("sdpa")
+    assert backbone(given).logits.isfinite().all()

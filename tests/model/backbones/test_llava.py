@@ -1,6 +1,5 @@
 """The backbone against the stock LLaVA's own forward, and against itself: packed, cached, uncached."""
 
-import copy
 import dataclasses
 import re
 
@@ -10,7 +9,6 @@ import torch
 
 from model.backbones.base import ChatBatch, ChatOutput
 from model.backbones.llava import CLIP_MEAN, LlavaBackbone
-from model.tokens import spaced
 from tests import tiny
 from train.batches import Item, collate
 
@@ -123,7 +121,7 @@ def test_a_letterboxed_picture_has_the_mean_colour_in_its_padding(backbone):
 def varied(backbone: LlavaBackbone, talk: list, count: int = 12) -> np.ndarray:
     """A picture of which an untrained model says more than one word over and over."""
     for image in map(picture, range(50)):
-        if len(set(backbone.generate(backbone.read(image), talk, count).ids.tolist())) > 6:
+        if len(set(backbone.generate([backbone.read(image)], [talk], count)[0].ids.tolist())) > 6:
             return image
     raise AssertionError("no picture makes the model say different words")
 
@@ -131,10 +129,10 @@ def varied(backbone: LlavaBackbone, talk: list, count: int = 12) -> np.ndarray:
 def generated_with_marks(backbone: LlavaBackbone, talk: list, image: np.ndarray, count: int = 12):
     """An untrained model writes no marks: take what it writes first, and last, for marks."""
     prefix = backbone.read(image)
-    ids = backbone.generate(prefix, talk, count).ids.tolist()
+    ids = backbone.generate([prefix], [talk], count)[0].ids.tolist()
     before, backbone.mark_ids = backbone.mark_ids, (ids[0], ids[-1] if ids[-1] != ids[0] else ids[len(ids) // 2])
     try:
-        return ids, backbone.generate(prefix, talk, count)
+        return ids, backbone.generate([prefix], [talk], count)[0]
     finally:
         backbone.mark_ids = before
 
@@ -164,50 +162,28 @@ def test_cached_generation_equals_the_stock_network_without_a_cache(backbone, ta
 def test_a_question_leaves_the_prefix_as_it_was(backbone):
     prefix = backbone.read(picture(6))
     before = [(layer.keys.clone(), layer.values.clone()) for layer in prefix.cache.layers]
-    first = backbone.generate(prefix, [("Where is the red cup?", None)], 8)
-    backbone.generate(prefix, [("Show me all the fruit.", None)], 8)
+    first = backbone.generate([prefix], [[("Where is the red cup?", None)]], 8)[0]
+    backbone.generate([prefix], [[("Show me all the fruit.", None)]], 8)[0]
     for layer, (keys, values) in zip(prefix.cache.layers, before, strict=True):
         assert torch.equal(layer.keys, keys)
         assert torch.equal(layer.values, values)
-    again = backbone.generate(prefix, [("Where is the red cup?", None)], 8)
+    again = backbone.generate([prefix], [[("Where is the red cup?", None)]], 8)[0]
     assert again.ids.tolist() == first.ids.tolist()
 
 
 @torch.inference_mode()
 def test_generation_stops_at_the_end_at_the_limit_and_when_told(backbone, monkeypatch):
     prefix, talk = backbone.read(picture(7)), [("Where is the red cup?", None)]
-    whole = backbone.generate(prefix, talk, 6)
+    whole = backbone.generate([prefix], [talk], 6)[0]
     assert (len(whole.ids), whole.stop) == (6, "length")
     seen: list[str] = []
-    cut = backbone.generate(prefix, talk, 6, lambda text: seen.append(text) or len(seen) < 3)
+    cut = backbone.generate([prefix], [talk], 6, lambda _, text: seen.append(text) or len(seen) < 3)[0]
     assert (cut.ids.tolist(), cut.stop, seen[-1]) == (whole.ids[:3].tolist(), "cancelled", cut.text)
     last = int(whole.ids[-1])
     monkeypatch.setattr(backbone, "eos_id", last)
-    ended = backbone.generate(prefix, talk, 6)
+    ended = backbone.generate([prefix], [talk], 6)[0]
     assert ended.stop == "end"
     assert ended.ids.tolist() == whole.ids[: whole.ids.tolist().index(last)].tolist()
-
-
-def test_only_answers_and_their_ends_are_learned(backbone):
-    chat = backbone.encode_chat(TALKS[1])
-    learned = backbone.tokenizer.decode(chat.labels[chat.labels != -100].tolist())
-    assert spaced(learned) == "The lamp <REJ> is not here.</s> The red <SEG> <SEG> cup <REJ>.</s>"
-    assert int((chat.ids == backbone.image_id).sum()) == 64
-    assert (chat.ids[: chat.prefix] == backbone.image_id)[-64:].all()
-
-
-def test_token_spellings_typed_by_a_person_stay_text(backbone):
-    chat = backbone.encode_chat([("<image> <SEG></s> <REJ>?", "The <image> <SEG></s>."), ("<SEG>", None)])
-    assert int((chat.ids == backbone.image_id).sum()) == 64
-    assert int((chat.ids == backbone.mark_ids[0]).sum()) == 1
-    assert int((chat.ids == backbone.mark_ids[1]).sum()) == 0
-    assert int((chat.ids == backbone.eos_id).sum()) == 1
-
-
-def test_a_question_of_ten_thousand_characters_is_one_plain_line(backbone):
-    with pytest.raises(ValueError, match=r"too long: with the picture \d+ tokens, and the model reads 1024") as caught:
-        backbone.encode_chat([("x" * 10_000, None)])
-    assert "\n" not in str(caught.value)
 
 
 def test_adapters_go_to_the_language_model_alone(backbone):
@@ -340,22 +316,17 @@ def test_pictures_come_in_as_the_settings_say(backbone):
     }
 
 
-def test_marks_are_spelled_as_the_tokenizer_has_them(backbone):
-    """A tokenizer with [SEG] and no word for absence, as LISA's."""
-    words = copy.deepcopy(backbone.tokenizer)
-    words.add_tokens(["[SEG]"])
-    text = backbone.llava.config.text_config
-    size, text.vocab_size = text.vocab_size, len(words)
-    try:
-        options = dataclasses.replace(backbone.options, seg="[SEG]", rej=None)
-        made = LlavaBackbone(backbone.llava, words, options, lambda n: (n - 1,))
-        with pytest.raises(ValueError, match=r"lacks \[REJ\]"):
-            LlavaBackbone(backbone.llava, words, dataclasses.replace(options, rej="[REJ]"), lambda n: (n - 1,))
-    finally:
-        text.vocab_size = size
-    assert made.mark_ids == (words.get_vocab()["[SEG]"], -1)
-    chat = made.encode_chat([("Where is the [SEG] cup?", "The red cup <SEG> is here.")])
-    assert int((chat.ids == made.mark_ids[0]).sum()) == 1  # the one typed in the question stays text
-    assert made._text(chat.labels[chat.labels != -100].tolist()).startswith("The red cup <SEG> is")
-    with pytest.raises(ValueError, match="cannot say that a thing is absent"):
-        made.encode_chat([("Where is the lamp?", "The lamp <REJ>.")])
+@torch.inference_mode()
+def test_the_next_tokens_can_be_picked_and_are_never_an_image(backbone):
+    prefix, talk = backbone.read(picture(7)), [("Where is the red cup?", None)]
+    seen = []
+
+    def second(logits):
+        seen.append(logits.clone())
+        return logits.topk(2, dim=-1).indices[:, 1]
+
+    made = backbone.generate([prefix], [talk], 4, pick=second)[0]
+    greedy = backbone.generate([prefix], [talk], 4)[0]
+    assert made.ids.tolist() == [int(logits[0].topk(2).indices[1]) for logits in seen[: len(made.ids)]]
+    assert int(seen[0][0].argmax()) == int(greedy.ids[0]) != int(made.ids[0])
+    assert all(float(logits[0, backbone.image_id]) == -torch.inf for logits in seen)
