@@ -31,6 +31,8 @@ class Options:
         decay: of that average.
         draws: K of "group".
         entropy: weight of the bonus on the entropy of "group".
+        lean: what the last layer's logit has beside what is learned: at 0 all layers begin alike; a model that has
+            learned with its last layer alone starts better from 3, where that is drawn most of the time.
     """
 
     policy: Literal["last", "fixed", "soft", "sampled", "group"] = "last"
@@ -42,6 +44,7 @@ class Options:
     decay: float = 0.9
     draws: int = 4
     entropy: float = 0.01
+    lean: float = 0.0
 
     def __post_init__(self) -> None:
         """Raises ValueError for values that could only fail later, or do nothing."""
@@ -132,8 +135,8 @@ class Choice:
 class LayerPolicy(nn.Module):
     """Chooses layers for marks.
 
-    ``logit_l = <w_l, sg(s_l)>`` (design, section 4), w starting at zero, so that every layer is as likely at first. The
-    states are detached: the policy does not move the language model.
+    ``logit_l = <w_l, sg(s_l)>`` (design, section 4), w starting at zero, so that every layer is as likely at first
+    unless it leans. The states are detached: the policy does not move the language model.
 
     Args:
         options: settings.
@@ -155,7 +158,15 @@ class LayerPolicy(nn.Module):
 
     def log_probabilities(self, marks: torch.Tensor) -> torch.Tensor:
         """``(S, L, D)`` states of marks -> ``(S, L)`` float32, differentiable in the policy's weights alone."""
-        return torch.einsum("sld,ld->sl", marks.detach().float(), self.weight.float()).log_softmax(dim=1)
+        known: torch.Tensor = self(marks)  # by a call: hooks that bring weights from other processes run then
+        return known
+
+    def forward(self, marks: torch.Tensor) -> torch.Tensor:
+        """:meth:`log_probabilities`."""
+        with torch.autocast(marks.device.type, enabled=False):  # a ratio of rounded probabilities is not 1
+            logits = torch.einsum("sld,ld->sl", marks.detach().float(), self.weight.float())
+            logits[:, -1] += self.options.lean
+            return logits.log_softmax(dim=1)
 
     def choose(self, marks: torch.Tensor, use: Use | None = None) -> Choice:
         """The layers in use: the same for the same states. "best" needs masks to compare: see :meth:`ranked`.
@@ -193,7 +204,9 @@ class LayerPolicy(nn.Module):
         law = Categorical(logits=known)
         return [_hard(law.sample(), known.shape[1], known) for _ in range(times)]
 
-    def loss(self, marks: torch.Tensor, choices: Sequence[Choice], rewards: torch.Tensor) -> torch.Tensor:
+    def loss(
+        self, marks: torch.Tensor, choices: Sequence[Choice], rewards: torch.Tensor, scale: float | None = None
+    ) -> torch.Tensor:
         """What moves a policy that draws, over all marks of all processes; moves the baseline, too.
 
         The mean is over the marks of every process, so that the gradient, averaged over processes, is that of one
@@ -203,24 +216,25 @@ class LayerPolicy(nn.Module):
             marks: ``(S, L, D)`` float, states of the marks drawn for; several images' marks may be joined.
             choices: the K draws.
             rewards: ``(K, S)`` float, one for each mark and draw.
+            scale: what the sum over these marks is multiplied by, instead of what makes that mean.
         """
         log_prob = torch.stack([choice.log_prob for choice in choices])  # (K, S)
         rewards = rewards.detach().float()
         seen = _over_processes(torch.tensor(float(len(marks)), device=rewards.device))
-        scale = _processes() / seen.clamp(min=1)
+        factor = _processes() / seen.clamp(min=1) if scale is None else scale
         if self.options.policy == "group":
             known = self.log_probabilities(marks)
             entropy = -(known.exp() * known).sum(dim=1)
             each = -(group_advantage(rewards) * log_prob).mean(dim=0) - self.options.entropy * entropy
-            return each.sum() * scale
+            return each.sum() * factor
         if self.options.baseline == "critic":
             expected = self.critic(choices[0].probabilities.detach())[:, 0]
             each = (rewards[0] - expected) ** 2 - (rewards[0] - expected.detach()) * log_prob[0]
-            return each.sum() * scale
+            return each.sum() * factor
         total = _over_processes(rewards.sum())
         if seen > 0:  # a batch without marks tells nothing of what to expect
             self.average.lerp_(total / seen, 1 - self.options.decay)
-        return -((rewards[0] - self.average) * log_prob[0]).sum() * scale
+        return -((rewards[0] - self.average) * log_prob[0]).sum() * factor
 
 
 def likeliest(choices: Sequence[Choice]) -> Choice:

@@ -5,7 +5,8 @@ before,
 or at the last prompt position for a first token. So generation needs no extra forward pass, and ``<REJ>`` has one too.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -38,3 +39,11 @@ class Trace:
     def select(self, index: torch.Tensor) -> "Trace":
         """The same trace with the marks of ``index`` (bool or int64) alone."""
         return Trace(self.marks[index], self.image, self.grid, self.frame, self.rejected[index], self.layers)
+
+    @classmethod
+    def joined(cls, traces: Sequence["Trace"]) -> "Trace":
+        """The marks of several answers about one image, in order, as one trace."""
+        if len(traces) == 1:
+            return traces[0]
+        marks, rejected = (torch.cat([getattr(t, name) for t in traces]) for name in ("marks", "rejected"))
+        return replace(traces[0], marks=marks, rejected=rejected)

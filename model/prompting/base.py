@@ -63,6 +63,11 @@ class SegPrompts:
         """The prompts of the masks in ``index`` (bool or int64) alone."""
         return SegPrompts(**{f.name: None if (t := getattr(self, f.name)) is None else t[index] for f in fields(self)})
 
+    def on(self, device: str | torch.device) -> "SegPrompts":
+        """The same on a device."""
+        parts = {f.name: getattr(self, f.name) for f in fields(self)}
+        return SegPrompts(**{name: None if part is None else part.to(device) for name, part in parts.items()})
+
     def repeated(self, times: int) -> "SegPrompts":
         """The same prompts with each point given several times."""
         points, labels = self.points, self.labels
@@ -108,6 +113,13 @@ class ChannelBase(nn.Module):
     def __init__(self, options: Any, state_size: int, prompt_size: int) -> None:
         super().__init__()
         self.options = options
+
+    def check(self, grid: tuple[int, int]) -> None:
+        """See that its settings, which a person may have moved, suit maps of ``grid`` (h, w).
+
+        Raises:
+            ValueError: they do not.
+        """
 
     def forward(self, evidence: Evidence) -> SegPrompts:
         raise TypeError(f"{type(self).__module__} does not define forward")

@@ -41,6 +41,19 @@ class Channel(ChannelBase):
 
     options: Options
 
+    def check(self, grid: tuple[int, int]) -> None:
+        """The map has a cell after averaging, no more points are kept than it has cells, and thresholds lie in it."""
+        height, width = grid
+        if self.options.factor > min(grid):
+            raise ValueError(
+                f"points: factor {self.options.factor} leaves nothing of a map of {width} x {height} cells"
+            )
+        if self.options.keep > height * width:
+            raise ValueError(f"points: keep {self.options.keep} is more than the map's {height * width} cells")
+        for name, value in (("positive", self.options.positive), ("negative", self.options.negative)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"points: {name} {value} is not in [0, 1], where a map's values lie")
+
     def forward(self, evidence: Evidence) -> SegPrompts:
         """Points ``(S, keep, 2)`` in original pixels and their labels ``(S, keep)``."""
         if evidence.published:

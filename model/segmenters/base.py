@@ -43,11 +43,13 @@ class Segmenter(nn.Module):
         prompt_size: C, width of a sparse prompt embedding.
         input_size: side of the square encoder input, pixels.
         mask_size: side of the square mask prompt and of the low-resolution logits.
+        encoder: the image encoder alone, which :meth:`encode` calls once.
     """
 
     prompt_size: int
     input_size: int
     mask_size: int
+    encoder: nn.Module
 
     def frame(self, size: tuple[int, int]) -> Frame:
         """Original pixels of an image of ``size`` (H, W) -> encoder input pixels."""

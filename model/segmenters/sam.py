@@ -13,6 +13,10 @@ from model.prompting.base import SegPrompts
 from model.segmenters._segment_anything import ImageEncoderViT, MaskDecoder, PromptEncoder, TwoWayTransformer
 from model.segmenters.base import Features, Masks, Segmenter
 
+# Of the feature grid, times masks: what a CPU decodes at once. Beyond it the maps do not fit its caches: 16 masks on
+# 64 x 64 cells take three times as long in one lot as in lots of two.
+CELLS = 2 * 64 * 64
+
 
 @dataclass(frozen=True)
 class Options:
@@ -77,6 +81,11 @@ class SamSegmenter(Segmenter):
         self.register_buffer("pixel_mean", torch.tensor([123.675, 116.28, 103.53]).view(3, 1, 1), persistent=False)
         self.register_buffer("pixel_std", torch.tensor([58.395, 57.12, 57.375]).view(3, 1, 1), persistent=False)
 
+    @property
+    def encoder(self) -> nn.Module:  # type: ignore[override]  # a second attribute would save it twice
+        """The image encoder alone."""
+        return self.image_encoder
+
     def frame(self, size: tuple[int, int]) -> Frame:
         """Longest side to ``input_size``, padded below and to the right."""
         return Frame.letterbox(size, self.input_size)
@@ -118,13 +127,21 @@ class SamSegmenter(Segmenter):
         if not len(sparse):
             none = features.tensor.new_zeros
             return Masks(none(0, 3 if multimask else 1, self.mask_size, self.mask_size), none(0, 3 if multimask else 1))
-        low, iou = self.mask_decoder(
-            image_embeddings=features.tensor,
-            image_pe=position,
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
-            multimask_output=multimask,
-        )
+        lot = len(sparse)
+        if sparse.device.type == "cpu":
+            lot = max(1, CELLS // self.grid**2)
+        pairs = zip(sparse.split(lot), dense.split(lot), strict=True)
+        made = [
+            self.mask_decoder(
+                image_embeddings=features.tensor,
+                image_pe=position,
+                sparse_prompt_embeddings=some,
+                dense_prompt_embeddings=maps,
+                multimask_output=multimask,
+            )
+            for some, maps in pairs
+        ]
+        low, iou = (torch.cat(parts) for parts in zip(*made, strict=True))
         return Masks(low.float(), iou.float())
 
     def embed(self, frame: Frame, prompts: SegPrompts) -> tuple[torch.Tensor, torch.Tensor]:

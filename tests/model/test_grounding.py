@@ -5,8 +5,10 @@ import pytest
 import safetensors.torch
 import torch
 
-from model import config, grounding
+from model import config, placement
 from model.grounding import GroundingModel
+from model.placement import Placement
+from model.policy import Options as PolicyOptions
 from model.predictor import Predictor
 from model.tracing import Trace
 from tests import tiny
@@ -97,8 +99,8 @@ def test_half_the_bytes_keep_the_buffers_that_place_points(model, tmp_path):
 
 def test_a_large_backbone_stays_as_it_is_stored(model, tmp_path, monkeypatch):
     model.save_pretrained(tmp_path / "half", dtype=torch.bfloat16)
-    asked = GroundingModel.from_pretrained(tmp_path / "half", dtype=torch.bfloat16)
-    monkeypatch.setattr(grounding, "LARGE", 1000)
+    asked = GroundingModel.from_pretrained(tmp_path / "half", Placement(device="cpu", precision="bfloat16"))
+    monkeypatch.setattr(placement, "LARGE", 1000)
     large = GroundingModel.from_pretrained(tmp_path / "half")
     for made in (asked, large):
         assert {p.dtype for p in made.backbone.parameters()} == {torch.bfloat16}
@@ -106,7 +108,7 @@ def test_a_large_backbone_stays_as_it_is_stored(model, tmp_path, monkeypatch):
         predictor = Predictor(made)
         predictor.set_image(np.random.default_rng(0).integers(0, 256, (*SIZE, 3), dtype=np.uint8))
         assert predictor.ask("Where is the red cup?").stop in ("end", "length")
-    monkeypatch.setattr(grounding, "LARGE", 10**9)
+    monkeypatch.setattr(placement, "LARGE", 10**9)
     whole = GroundingModel.from_pretrained(tmp_path / "half")
     assert {p.dtype for p in whole.backbone.parameters()} == {torch.float32}
 
@@ -225,3 +227,12 @@ def test_weights_differ_by_seed_alone():
     name = "channels.embedding.project.0.weight"
     assert np.array_equal(first.get_parameter(name).detach(), second.get_parameter(name).detach())
     assert not np.array_equal(first.get_parameter(name).detach(), third.get_parameter(name).detach())
+
+
+def test_another_layer_policy_begins_unlearned_and_is_stored(tmp_path):
+    made = tiny.model()
+    made.begin_policy(PolicyOptions("group", lean=2.0))
+    assert made.backbone.layers == (0, 1, 2) and not made.policy.weight.any()
+    made.save_pretrained(tmp_path / "made")
+    read = GroundingModel.from_pretrained(tmp_path / "made")
+    assert read.config.layer == PolicyOptions("group", lean=2.0) and read.backbone.layers == (0, 1, 2)

@@ -40,6 +40,16 @@ def test_an_index_belongs_to_the_fixed_policy():
         Options("last", 3).candidates(33)
 
 
+@pytest.mark.parametrize("kind", ["soft", "sampled", "group"])
+def test_what_it_thinks_is_float32_also_where_the_networks_run_in_bfloat16(kind):
+    made, given = policy(kind), marks()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = made.choose(given)
+    whole = made.choose(given)
+    assert half.weights.dtype == half.log_probabilities.dtype == torch.float32
+    assert torch.equal(half.weights, whole.weights) and torch.equal(half.log_probabilities, whole.log_probabilities)
+
+
 def test_a_policy_that_learns_nothing_names_its_one_layer():
     last, fixed = LayerPolicy(Options(), (32,), 4), LayerPolicy(Options("fixed", 7, layer_for="map"), (7, 32), 4)
     assert last.choose(torch.zeros(2, 1, 4)).layers.tolist() == [0, 0]
@@ -276,3 +286,11 @@ def test_a_batch_without_marks_leaves_the_average_alone():
 def test_settings_that_could_only_fail_later_are_refused(options, said):
     with pytest.raises(ValueError, match=said):
         Options(**options)
+
+
+def test_a_policy_that_leans_begins_at_the_last_layer_and_can_leave_it():
+    leaning = LayerPolicy(Options("group", lean=math.log(4)), (0, 1, 2), 4)
+    assert torch.allclose(leaning.choose(marks()).probabilities, torch.tensor([1 / 6, 1 / 6, 2 / 3]).expand(5, 3))
+    with torch.no_grad():
+        leaning.weight[0] = 10 * marks()[0, 0]
+    assert leaning.choose(marks()[:1]).layers.tolist() == [0]

@@ -117,6 +117,20 @@ def test_prompts_are_decoded_together_as_alone(parts, multimask):
     assert spread > 0 or parts == ("boxes",), "prompts that differ make masks that differ"
 
 
+def test_masks_in_lots_are_those_of_one_lot(monkeypatch):
+    with torch.no_grad():
+        whole = sam().decode(features(), prompts(5))
+        monkeypatch.setattr("model.segmenters.sam.CELLS", 2 * sam().grid ** 2)
+        sizes = []
+        keep = sam().mask_decoder.register_forward_pre_hook(
+            lambda _, args, given: sizes.append(len(given["sparse_prompt_embeddings"])), with_kwargs=True
+        )
+        lots = sam().decode(features(), prompts(5))
+        keep.remove()
+    assert sizes == [2, 2, 1]
+    assert torch.allclose(lots.low, whole.low, atol=1e-4) and torch.allclose(lots.iou, whole.iou, atol=1e-5)
+
+
 @pytest.mark.parametrize("multimask", [False, True])
 def test_no_masks_asked_for_give_none(multimask):
     made = sam().decode(features(), prompts(0), multimask)
