@@ -12,6 +12,7 @@ import yaml
 from data.settings import build
 
 TABLE = Path(__file__).parent / "released.yaml"
+CHECKPOINTS = Path(__file__).resolve().parents[2] / "checkpoints"
 PARTS = ("sam", "clip")
 
 
@@ -120,6 +121,15 @@ def find(name: str) -> Release:
         f"no release is called {name!r}: "
         + (f"did you mean {close}?" if close else "`pinpoint download --list` prints all names")
     )
+
+
+def here(name: str | Path, checkpoints: Path = CHECKPOINTS) -> Path | None:
+    """The absolute path of a checkpoint, given by its folder or by its name in ``checkpoints``; None if it is not here.
+    Its damage is found when it is read."""
+    for folder in (Path(name), checkpoints / name) if Path(name).name == str(name) else (Path(name),):
+        if (folder / "config.json").is_file():
+            return folder.resolve()
+    return None
 
 
 def near(name: str) -> str | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi, constants, hf_hub_download, hf_hub_url, try_to_load_from_cache
+from huggingface_hub import HfApi, constants, get_token, hf_hub_download, hf_hub_url, try_to_load_from_cache
 from huggingface_hub import errors as hub_errors
 from huggingface_hub.file_download import REGEX_COMMIT_HASH, http_get, repo_folder_name
 from huggingface_hub.utils import WeakFileLock, build_hf_headers, httpx
@@ -114,6 +114,42 @@ class Hub:
                 file.repository, file.path, revision=file.commit, endpoint=self.endpoint, cache_dir=self.cache
             )
         return Path(made)
+
+    def push(self, folder: Path, repository: str, private: bool = False) -> str:
+        """Upload a folder without its hidden files, as one commit; the repository is made if it is not there.
+
+        Returns:
+            The address of the commit.
+
+        Raises:
+            ValueError: nobody is logged in, the repository may not be written to, or the hub cannot be reached. What
+                has arrived by then is not sent again, but shows only once all of it has.
+        """
+        api = HfApi(endpoint=self.endpoint)
+        if api.token is None and get_token() is None:
+            raise ValueError("nobody is logged in: run `hf auth login` with a token that may write, or set HF_TOKEN")
+        with self._plainly(repository), _quiet():
+            try:
+                api.create_repo(repository, private=private or None, exist_ok=True)
+                made = api.upload_folder(
+                    repo_id=repository,
+                    folder_path=folder,
+                    commit_message="Upload the model",
+                    ignore_patterns=[".*", "*/.*"],
+                )
+            except hub_errors.HfHubHTTPError as error:
+                if error.response.status_code not in (401, 403):
+                    raise
+                raise _Wrong(
+                    f"{self.endpoint}/{repository} is refused: run `hf auth login` with a token that may write there"
+                ) from error
+            except RuntimeError as error:  # an upload's own error is its cause
+                raise error.__cause__ or error from error
+            except ValueError as error:
+                if "README.md" not in str(error):
+                    raise
+                raise _Wrong(f"{folder / 'README.md'} is refused: {' '.join(str(error).split())}") from error
+        return str(made.commit_url)
 
     def _get(self, file: RemoteFile) -> None:
         """Fetch the bytes that are missing, check all of them, and give the file its name."""

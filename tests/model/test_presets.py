@@ -108,7 +108,7 @@ def test_one_encoding_serves_every_question(monkeypatch):
     calls = []
     encode = model.segmenter.encode
     monkeypatch.setattr(model.segmenter, "encode", lambda *args: calls.append(1) or encode(*args))
-    monkeypatch.setattr(model.backbone, "generate", lambda prefix, turns, *_: _written(model, prefix))
+    monkeypatch.setattr(model.backbone, "generate", lambda prefixes, *_: [_written(model, p) for p in prefixes])
     predictor = Predictor(model)
     predictor.set_image(picture(SHAPES[0]))
     for question in ("Where?", "And the lamp?", "What?"):

@@ -1,6 +1,7 @@
 """A hub on loopback: what the client asks of the real one, of a few repositories held in memory. Large files are sent
 by a second server, as the real hub's are."""
 
+import base64
 import hashlib
 import json
 import re
@@ -23,6 +24,8 @@ class Imitation:
         sizes, content: path -> what is listed, or sent, instead of the truth.
         sent: of each GET of a file: the path, the first byte, and how many were sent.
         tokens: the ``Authorization`` of each GET, to the hub and to the second server.
+        private: repositories made as private ones.
+        stored: what was sent to the second server, by its SHA-256.
     """
 
     repositories: dict[str, dict[str, bytes]]
@@ -32,6 +35,8 @@ class Imitation:
     content: dict[str, bytes] = field(default_factory=dict)
     sent: list[tuple[str, int, int]] = field(default_factory=list)
     tokens: tuple[set[str | None], set[str | None]] = field(default_factory=lambda: (set(), set()))
+    private: set[str] = field(default_factory=set)
+    stored: dict[str, bytes] = field(default_factory=dict)
     url: str = ""
     storage: str = ""
 
@@ -67,6 +72,14 @@ class Imitation:
 
             def do_HEAD(self):
                 answer(imitation, self, body=False)
+
+            def do_POST(self):
+                take(imitation, self, self.rfile.read(int(self.headers["Content-Length"])))
+
+            def do_PUT(self):
+                content = self.rfile.read(int(self.headers["Content-Length"]))
+                imitation.stored[hashlib.sha256(content).hexdigest()] = content
+                reply(self, 200, b"", {})
 
             def log_message(self, *_):
                 pass
@@ -112,6 +125,50 @@ def answer(hub, handler, body):
         headers = {"X-Linked-ETag": f'"{etag(content)}"', "X-Linked-Size": str(len(content)), "X-Repo-Commit": found[3]}
         return reply(handler, 302, b"", {**headers, "Location": hub.storage + handler.path})
     return send(hub, handler, found[4], content, found[3], body)
+
+
+def take(hub, handler, content):
+    """What the client sends to upload: a repository to make, a card to check, where each file goes, and the commit."""
+    path = unquote(urlsplit(handler.path).path)
+    found = re.fullmatch(r"/api/models/([^/]+/[^/]+)/(preupload|commit)/main|/([^/]+/[^/]+)\.git/info/lfs/.*", path)
+    name = found and (found[1] or found[3])
+    lines = [json.loads(line) for line in content.splitlines() if line.strip()] if b"\n" in content.strip() else []
+    asked = json.loads(content) if not lines else {}
+    if path == "/api/repos/create":
+        name = f"{asked['organization']}/{asked['name']}"
+    if name in hub.refused:
+        code, error = hub.refused[name]
+        return reply(handler, code, b"{}", {"X-Error-Code": error} if error else {})
+    if path == "/api/repos/create":
+        there = name in hub.repositories
+        hub.repositories.setdefault(name, {})
+        if asked.get("visibility") == "private":
+            hub.private.add(name)
+        return send_json(handler, {"url": f"{hub.url}/{name}"}, 409 if there else 200)
+    if path == "/api/validate-yaml":
+        bad = "license: none-such" in asked["content"]
+        return send_json(handler, {"errors": [{"message": "no such license"}] if bad else []}, 400 if bad else 200)
+    if found[2] == "preupload":
+        kinds = [("lfs" if file["size"] >= LARGE else "regular", file["path"]) for file in asked["files"]]
+        files = [{"path": path, "uploadMode": kind, "shouldIgnore": False} for kind, path in kinds]
+        return send_json(handler, {"files": files})
+    if found[2] is None:
+        objects = [
+            {**each, "actions": {"upload": {"href": f"{hub.storage}/{each['oid']}"}}} for each in asked["objects"]
+        ]
+        return send_json(handler, {"transfer": "basic", "objects": objects})
+    for line in lines:
+        value = line["value"]
+        if line["key"] == "file":
+            hub.repositories[name][value["path"]] = base64.b64decode(value["content"])
+        elif line["key"] == "lfsFile":
+            hub.repositories[name][value["path"]] = hub.stored[value["oid"]]
+    made = hub.commit(name)
+    return send_json(handler, {"success": True, "commitOid": made, "commitUrl": f"{hub.url}/{name}/commit/{made}"})
+
+
+def send_json(handler, values, code=200):
+    return reply(handler, code, json.dumps(values).encode(), {"Content-Type": "application/json"})
 
 
 def send(hub, handler, path, content, commit, body):
