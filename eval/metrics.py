@@ -1,7 +1,7 @@
 """Metrics of answers with masks (design, section 4, "Metrics"): pure functions on masks and counts."""
 
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +22,12 @@ class Counts:
         targets: how many were asked for; 0 for a question answered in words alone.
         present: for each target that is in the picture, whether a mask was given for it.
         absent: for each target that is not, whether none was.
+        drawn: a mask with a pixel was given.
         matched: IoU of each ``<SEG>``'s mask with the true one that it is matched to (0 for one too many).
         words: for a question answered in words alone, whether they were right; else None.
+        failed: there was no answer; it scores nothing, even if nothing was the truth.
+        pairs: intersection and union in pixels of each mask and the true one that it is matched to; one too many, drawn
+            or true, is a pair with an intersection of 0.
     """
 
     id: str
@@ -34,13 +38,33 @@ class Counts:
     targets: int
     present: tuple[bool, ...] = ()
     absent: tuple[bool, ...] = ()
+    drawn: bool = False
     matched: tuple[float, ...] = ()
     words: bool | None = None
+    failed: bool = False
+    pairs: tuple[tuple[int, int], ...] = ()
 
     @property
     def iou(self) -> float:
         """IoU of the united masks; for an empty truth 1 if no pixel was given, else 0."""
+        if self.failed:
+            return 0.0
         return self.intersection / self.union if self.union else 1.0
+
+    @property
+    def found(self) -> tuple[bool, ...]:
+        """Of what is there, whether something was drawn: of the question as a whole, and of each target where it also
+        asks for what is not there."""
+        if not self.present:
+            return ()
+        return self.present if self.absent else (self.drawn,)
+
+    @property
+    def rejected(self) -> tuple[bool, ...]:
+        """Of what is not there, whether nothing was drawn, void pixels aside; likewise."""
+        if not self.absent:
+            return ()
+        return self.absent if self.present else (self.union == 0 and not self.failed,)
 
 
 def overlap(predicted: np.ndarray, true: np.ndarray, void: np.ndarray | None = None) -> tuple[int, int]:
@@ -54,8 +78,11 @@ def united(masks: Sequence[np.ndarray], size: tuple[int, int]) -> np.ndarray:
     return np.logical_or.reduce(list(masks)) if masks else np.zeros(size, dtype=bool)
 
 
-def match(predicted: Sequence[np.ndarray], true: Sequence[np.ndarray]) -> list[tuple[int, int, float]]:
-    """The assignment of predicted to true masks with the largest sum of IoUs (Hungarian).
+def match(
+    predicted: Sequence[np.ndarray], true: Sequence[np.ndarray], void: np.ndarray | None = None
+) -> list[tuple[int, int, float]]:
+    """The assignment of predicted to true masks with the largest sum of IoUs (Hungarian); ``void`` pixels count in
+    none.
 
     Returns:
         (index of the predicted, index of the true, IoU) of each pair; the smaller side is used up.
@@ -65,7 +92,7 @@ def match(predicted: Sequence[np.ndarray], true: Sequence[np.ndarray]) -> list[t
     table = np.zeros((len(predicted), len(true)))
     for i, mine in enumerate(predicted):
         for j, theirs in enumerate(true):
-            intersection, union = overlap(mine, theirs)
+            intersection, union = overlap(mine, theirs, void)
             table[i, j] = intersection / union if union else 1.0
     rows, columns = linear_sum_assignment(table, maximize=True)
     return [(int(i), int(j), float(table[i, j])) for i, j in zip(rows, columns, strict=True)]
@@ -79,63 +106,3 @@ def same_words(answer: str, truth: str) -> bool:
 
 def _words(text: str) -> list[str]:
     return text.lower().translate(str.maketrans("", "", string.punctuation)).split()
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Numbers of a set of questions; None where there is nothing to count.
-
-    Attributes:
-        questions: with targets; the rest is ``worded``.
-        giou: mean IoU over the questions.
-        ciou: sum of intersections over sum of unions.
-        n_acc: of what is absent, the share answered so: whole questions, and single targets of mixed ones.
-        t_acc: of what is present, the share for which a mask was given, counted likewise.
-        precision: share of the ``<SEG>`` answers whose mask has at least each of THRESHOLDS as its matched IoU.
-        words: share of the questions in words that were answered rightly.
-    """
-
-    questions: int
-    giou: float | None
-    ciou: float | None
-    n_acc: float | None
-    t_acc: float | None
-    precision: dict[float, float | None]
-    worded: int
-    words: float | None
-
-
-def summarise(rows: Iterable[Counts]) -> Summary:
-    """Sum up, in the order of the ids."""
-    ordered = sorted(rows, key=lambda row: row.id)
-    asked = [row for row in ordered if row.targets]
-    worded = [row.words for row in ordered if row.words is not None]
-    # A question wholly absent or wholly present counts once, by what was given; a mixed one counts by its targets.
-    absent = [answer for row in asked for answer in (row.absent if row.present else (row.union == 0,)) if row.absent]
-    present = [
-        answer for row in asked if row.present for answer in (row.present if row.absent else (any(row.present),))
-    ]
-    matched = [iou for row in asked for iou in row.matched]
-    unions = sum(row.union for row in asked)
-    return Summary(
-        questions=len(asked),
-        giou=_mean([row.iou for row in asked]),
-        ciou=sum(row.intersection for row in asked) / unions if unions else None,
-        n_acc=_mean(absent),
-        t_acc=_mean(present),
-        precision={t: _mean([iou >= t for iou in matched]) for t in THRESHOLDS},
-        worded=len(worded),
-        words=_mean(worded),
-    )
-
-
-def by_kind(rows: Iterable[Counts]) -> dict[str, Summary]:
-    """A summary of each kind of question, by name."""
-    groups: dict[str, list[Counts]] = {}
-    for row in rows:
-        groups.setdefault(row.kind, []).append(row)
-    return {kind: summarise(groups[kind]) for kind in sorted(groups)}
-
-
-def _mean(values: Sequence[float | bool]) -> float | None:
-    return float(sum(values) / len(values)) if values else None

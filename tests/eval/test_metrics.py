@@ -3,13 +3,8 @@ import itertools
 import numpy as np
 import pytest
 
-from eval.metrics import Counts, by_kind, match, overlap, same_words, summarise, united
+from eval.metrics import Counts, match, overlap, same_words, united
 from tests.eval.board import SIZE, box
-
-
-def row(name, intersection, union, present=(), absent=(), matched=(), kind="kind", words=None):
-    targets = len(present) + len(absent)
-    return Counts(name, kind, intersection, union, not present, targets, present, absent, matched, words)
 
 
 def test_overlap_counts_pixels():
@@ -32,8 +27,9 @@ def test_the_union_of_masks():
 
 
 def test_an_empty_truth_scores_one_only_if_nothing_is_drawn():
-    assert row("a", 0, 0, absent=(True,)).iou == 1
-    assert row("a", 0, 5, absent=(False,)).iou == 0
+    assert Counts("a", "kind", 0, 0, True, 1, absent=(True,)).iou == 1
+    assert Counts("a", "kind", 0, 5, True, 1, absent=(False,)).iou == 0
+    assert Counts("a", "kind", 0, 0, True, 1, absent=(False,), failed=True).iou == 0
 
 
 def test_matching_finds_the_best_sum_of_any_assignment():
@@ -56,58 +52,13 @@ def test_nothing_matches_nothing():
     assert match([], [box(0, 0, 1, 1)]) == match([box(0, 0, 1, 1)], []) == []
 
 
-def test_the_summary_of_a_few_questions_by_hand():
-    rows = [
-        row("1", 50, 100, present=(True,), matched=(0.5,)),
-        row("2", 0, 40, present=(False,)),  # there, and rejected
-        row("3", 0, 0, absent=(True,)),  # not there, and rejected
-        row("4", 0, 60, absent=(False,), matched=(0.0,)),  # not there, and drawn all the same
-        row("5", 90, 100, present=(True,), absent=(False,), matched=(0.95, 0.0)),  # mixed
-    ]
-    total = summarise(rows)
-    assert total.questions == 5
-    assert total.giou == pytest.approx((0.5 + 0 + 1 + 0 + 0.9) / 5)
-    assert total.ciou == pytest.approx((50 + 90) / (100 + 40 + 60 + 100))  # what is drawn of nothing adds its area
-    assert total.n_acc == pytest.approx(1 / 3)  # 3 yes, 4 no, 5's absent target no
-    assert total.t_acc == pytest.approx(2 / 3)  # 1 yes, 2 no, 5's present target yes
-    assert total.precision[0.5] == pytest.approx(2 / 4)
-    assert total.precision[0.6] == total.precision[0.9] == pytest.approx(1 / 4)
-    assert total.worded == 0
-    assert total.words is None
-
-
-def test_several_targets_all_there_are_one_question():
-    total = summarise([row("1", 10, 20, present=(True, False)), row("2", 0, 20, present=(False, False))])
-    assert total.t_acc == 0.5
-    assert total.n_acc is None
-
-
-def test_questions_in_words_stand_apart():
-    rows = [row("1", 5, 10, present=(True,)), row("2", 0, 0, words=True), row("3", 0, 0, words=False)]
-    total = summarise(rows)
-    assert (total.questions, total.giou, total.ciou) == (1, 0.5, 0.5)
-    assert (total.worded, total.words) == (2, 0.5)
-
-
-def test_no_questions_give_no_numbers():
-    total = summarise([])
-    assert (total.giou, total.ciou, total.n_acc, total.t_acc, total.words) == (None,) * 5
-    assert set(total.precision.values()) == {None}
-
-
-def test_the_order_of_the_rows_does_not_matter():
-    rng = np.random.default_rng(1)
-    rows = [
-        row(f"{i:03d}", int(a), int(a + b), present=(True,)) for i, (a, b) in enumerate(rng.integers(1, 9, (50, 2)))
-    ]
-    assert summarise(rows) == summarise(rows[::-1])
-
-
-def test_by_kind_each_kind_is_summed_up_alone():
-    rows = [row("1", 1, 2, present=(True,), kind="b"), row("2", 1, 4, present=(True,), kind="a")]
-    kinds = by_kind(rows)
-    assert list(kinds) == ["a", "b"]
-    assert (kinds["a"].giou, kinds["b"].giou) == (0.25, 0.5)
+def test_a_question_is_judged_as_a_whole_unless_it_asks_for_both():
+    there = Counts("a", "kind", 4, 8, False, 2, present=(False, False), drawn=True)
+    assert (there.found, there.rejected) == ((True,), ())
+    absent = Counts("a", "kind", 0, 8, True, 2, absent=(True, True), drawn=True)
+    assert (absent.found, absent.rejected) == ((), (False,))
+    both = Counts("a", "kind", 4, 8, False, 3, present=(True, False), absent=(True,), drawn=True)
+    assert (both.found, both.rejected) == ((True, False), (True,))
 
 
 def test_words_agree_but_for_case_and_punctuation():
