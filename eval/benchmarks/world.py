@@ -1,101 +1,56 @@
 """The drawn world: ``pinpoint eval world --split SPLIT``."""
 
-import time
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from data.sample import Sample
+from data.world.splits import SPLITS
 from data.world.world import World
-from eval import clicks, metrics, report
-from eval.results import Record
-from eval.run import Asked, evaluate
-from model.predictor import Predictor
+from eval.benchmarks.base import Benchmark
+from eval.protocols import MARK, WORLD, Protocol
 
 COUNT = 1000  # scenes of a split that the published numbers stand on
 
 
+class Scenes:
+    """The conversations of the evaluation mix about the first scenes of a split, one each."""
+
+    files: Sequence[Path] = ()
+
+    def __init__(self, split: str, count: int) -> None:
+        self._world = World(split, count)
+
+    def __len__(self) -> int:
+        return len(self._world)
+
+    def name(self, index: int) -> str:
+        return f"{self._world.split}-{index:06d}"
+
+    def samples(self, index: int, protocol: Protocol) -> list[Sample]:
+        """The scene's conversation, in its own words whatever the protocol."""
+        return [replace(self._world.sample(index), image=self.name(index))]
+
+
 @dataclass(frozen=True)
-class Result:
-    """What an evaluation says: numbers overall and by kind of question, and, if asked for, of one corrective click."""
+class WorldBenchmark(Benchmark):
+    """The drawn world, which lies in no tree and has as many scenes as one asks for."""
 
-    split: str
-    count: int
-    blind: bool
-    overall: metrics.Summary
-    kinds: dict[str, metrics.Summary]
-    corrected: tuple[clicks.Corrected, ...] | None
-    records: tuple[Record, ...]
-    seconds: float
+    def protocol(self, name: str | None = None) -> Protocol:
+        """As of any benchmark, but in no other system's wording.
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        made: dict[str, Any] = {
-            "benchmark": "world",
-            "split": self.split,
-            "scenes": self.count,
-            "blind": self.blind,
-            "protocol": "free generation; later turns see the model's own answers",
-            "overall": report.as_json(self.overall),
-            "kinds": {name: report.as_json(summary) for name, summary in self.kinds.items()},
-            "seconds": round(self.seconds, 1),
-        }
-        if self.corrected is not None:
-            made["one_click"] = self._click()
-        return made
+        Raises:
+            ValueError: there is no such protocol, or another wording is named.
+        """
+        found = super().protocol(name)
+        if found.style != WORLD.style:
+            raise ValueError(f"world asks in words of its own: name {found.rules} without {MARK}{found.style}")
+        return found
 
-    def text(self) -> str:
-        """A table."""
-        lines = [f"world, split {self.split}, {self.count} scenes" + (", blind" if self.blind else "")]
-        lines.append(report.table(self.overall, self.kinds))
-        if self.corrected:
-            c = self._click()
-            lines.append(
-                f"one click on the {c['masks']} masks below {clicks.BELOW}: "
-                f"mean IoU {c['before']:.3f} -> {c['after']:.3f}"
-            )
-        elif self.corrected is not None:
-            lines.append(f"no mask is below {clicks.BELOW}: no click was given")
-        lines.append(f"{self.seconds:.0f} s")
-        return "\n".join(lines)
-
-    def _click(self) -> dict[str, Any]:
-        rows = self.corrected or ()
-        if not rows:
-            return {"masks": 0, "before": None, "after": None}
-        mean = {name: sum(getattr(row, name) for row in rows) / len(rows) for name in ("before", "after")}
-        return {"masks": len(rows), **mean}
+    def open(self, root: Path | None, split: str, count: int | None = None) -> Scenes:
+        """The first ``count`` scenes of a split; COUNT if None."""
+        self.check_split(split)
+        return Scenes(split, COUNT if count is None else count)
 
 
-def run(
-    predictor: Predictor,
-    split: str,
-    count: int = COUNT,
-    blind: bool = False,
-    one_click: bool = False,
-    quiet: bool = False,
-) -> Result:
-    """Evaluate on the first ``count`` scenes of a split.
-
-    Raises:
-        ValueError: there is no such split.
-    """
-    world = World(split, count)
-    corrected: list[clicks.Corrected] = []
-
-    def look(asked: Asked) -> None:
-        if one_click:
-            corrected.extend(clicks.correct(predictor, asked))
-
-    begin = time.perf_counter()
-    samples = (world.sample(index) for index in range(count))
-    records = evaluate(predictor, samples, count, quiet, look, blind)
-    rows = [record.counts for record in records]
-    return Result(
-        split=split,
-        count=count,
-        blind=blind,
-        overall=metrics.summarise(rows),
-        kinds=metrics.by_kind(rows),
-        corrected=tuple(corrected) if one_click else None,
-        records=tuple(records),
-        seconds=time.perf_counter() - begin,
-    )
+BENCHMARKS = (WorldBenchmark("world", SPLITS, (WORLD,), rooted=False),)

@@ -1,56 +1,64 @@
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from data.world.world import World
-from eval.benchmarks import world
+from eval.benchmarks import find
+from eval.run import Way, ask
 from tests.eval.board import Reader
 
 COUNT = 12
+WORLD = find("world")
 
 
 @pytest.fixture(scope="module")
 def samples():
+    questions = WORLD.open(None, "val", COUNT)
+    return [sample for index in range(len(questions)) for sample in questions.samples(index, WORLD.protocol())]
+
+
+def rows(samples, reader, **changes):
+    """Counts and clicks of what the reader answers."""
+    asked = [one for batch in ask(reader, samples, Way(WORLD.protocol(), **changes)) for one in batch]
+    return [one.counts for one in asked], [pair for one in asked for pair in one.corrected]
+
+
+def test_its_conversations_are_those_of_the_evaluation_mix(samples):
     drawn = World("val", COUNT)
-    return [drawn.sample(index) for index in range(COUNT)]
+    assert [sample.turns for sample in samples] == [drawn.sample(index).turns for index in range(COUNT)]
+    assert [sample.image for sample in samples] == [f"val-{index:06d}" for index in range(COUNT)]
 
 
 def test_the_truth_scores_one_everywhere(samples):
-    result = world.run(Reader(samples), "val", COUNT, quiet=True)
-    overall = result.overall
-    assert (overall.giou, overall.ciou) == (1.0, 1.0)
-    assert overall.n_acc in (None, 1.0)
-    assert overall.t_acc == 1.0
-    assert overall.precision[0.9] == 1.0
-    assert overall.questions + overall.worded == sum(len(sample.turns) for sample in samples) == len(result.records)
-    values = json.loads(json.dumps(result.as_json()))
-    assert (values["split"], values["scenes"], values["blind"]) == ("val", COUNT, False)
-    assert "one_click" not in values
+    counts, _ = rows(samples, Reader(samples))
+    assert len(counts) == sum(len(sample.turns) for sample in samples)
+    numbers = WORLD.protocol().summarise(counts)
+    assert set(numbers.values()) <= {None, 1.0}
+    assert (numbers["gIoU"], numbers["cIoU"], numbers["T-acc"]) == (1.0, 1.0, 1.0)
 
 
 def test_rejecting_everything_finds_nothing(samples):
-    reader = Reader(samples, lambda s: replace(s, mask=np.zeros_like(s.mask), rejected=True))
-    result = world.run(reader, "val", COUNT, quiet=True)
-    empty = [record for record in result.records if record.counts.targets and record.counts.empty]
-    assert result.overall.t_acc == 0.0
-    assert result.overall.giou == pytest.approx(len(empty) / result.overall.questions)
-    assert result.overall.ciou == 0.0
+    counts, _ = rows(samples, Reader(samples, lambda s: replace(s, mask=np.zeros_like(s.mask), rejected=True)))
+    numbers = WORLD.protocol().summarise(counts)
+    asked = [row for row in counts if row.targets]
+    assert (numbers["T-acc"], numbers["cIoU"]) == (0.0, 0.0)
+    assert numbers["gIoU"] == pytest.approx(sum(row.empty for row in asked) / len(asked))
 
 
-def test_one_click_is_reported(samples):
-    reader = Reader(samples, lambda s: s if s.rejected else replace(s, mask=~s.mask))
-    result = world.run(reader, "val", COUNT, one_click=True, quiet=True)
-    values = result.as_json()["one_click"]
-    assert values["masks"] > 0
-    assert values["before"] < 0.7
-    assert f"on the {values['masks']} masks below 0.7" in result.text()
-    perfect = world.run(Reader(samples), "val", COUNT, one_click=True, quiet=True)
-    assert perfect.as_json()["one_click"] == {"masks": 0, "before": None, "after": None}
-    assert "no mask is below 0.7" in perfect.text()
+def test_one_click_is_given_to_poor_masks_alone(samples):
+    _, clicks = rows(samples, Reader(samples, lambda s: s if s.rejected else replace(s, mask=~s.mask)), click=True)
+    assert clicks
+    assert all(pair.before < 0.7 for pair in clicks)
+    assert rows(samples, Reader(samples), click=True)[1] == []
 
 
-def test_an_unknown_split_is_refused(samples):
+def test_an_unknown_split_is_refused():
     with pytest.raises(ValueError, match="no split 'tset'"):
-        world.run(Reader(samples), "tset", COUNT, quiet=True)
+        WORLD.open(None, "tset", COUNT)
+
+
+def test_another_systems_words_are_refused():
+    assert WORLD.protocol("pinpoint@pinpoint") == WORLD.protocol()
+    with pytest.raises(ValueError, match="world asks in words of its own: name pinpoint without @lisa"):
+        WORLD.protocol("pinpoint@lisa")
