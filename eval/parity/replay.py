@@ -85,7 +85,7 @@ class Replay:
     def _read(self, case: Case, ids: torch.Tensor, labels: torch.Tensor, images: list[int]) -> tuple[Any, Found]:
         """Read all conversations; the language model's own tensors."""
         batch = self._batch(case, ids, labels, ~case.tensors["in.attention_masks"], images)
-        with self.backbone.watch() as seen:
+        with self.backbone.watch(slice(None)) as seen:
             output = self.backbone(batch)
         last = seen[self.backbone.depth]
         patches = self.backbone.see(batch.prepared, batch.sizes)
@@ -102,7 +102,7 @@ class Replay:
     def _every_layer(self, batch: ChatBatch) -> torch.Tensor:
         """``(B, L + 1, T / 8, D)``: every eighth position at all layers."""
         kept, self.backbone.layers = self.backbone.layers, tuple(range(self.backbone.depth + 1))
-        with self.backbone.watch() as seen, torch.no_grad():
+        with self.backbone.watch(slice(None)) as seen, torch.no_grad():
             self.backbone(batch)
         self.backbone.layers = kept
         return torch.stack([seen[layer][:, ::8] for layer in sorted(seen)], dim=1)
@@ -284,7 +284,7 @@ class Replay:
         count = self.backbone.grid[0] * self.backbone.grid[1]
         start = torch.cat([ids[:place], torch.full((count,), self.backbone.image_id)])
         prefix = self.backbone.prefill(start, self._picture(case, 0), case.sizes[0])
-        generated = self.backbone.complete(prefix, ids[place + 1 :], case.facts["max_new_tokens"])
+        (generated,) = self.backbone.complete([prefix], [ids[place + 1 :]], case.facts["max_new_tokens"])
         ended = [self.backbone.eos_id] if generated.stop == "end" else []
         whole = torch.cat([ids, generated.ids, torch.tensor(ended, dtype=torch.int64)])
         found: Found = {"output_ids": [whole[None]]}
@@ -302,7 +302,7 @@ class Replay:
         ``(1, T, D)`` of each candidate layer."""
         none = torch.zeros_like(ids, dtype=torch.bool)
         batch = self._batch(case, ids, torch.full_like(ids, -100), none, [0])
-        with self.backbone.watch() as seen:
+        with self.backbone.watch(slice(None)) as seen:
             self.backbone(batch)
         last = seen[self.backbone.depth]
         found |= {"last_hidden_final_step": [last], "logits_final_step": [self.backbone.llava.lm_head(last)]}
