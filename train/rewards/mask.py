@@ -1,0 +1,19 @@
+"""Masks that lie where they should, and a plain no for what is not there (design, section 4, "GRPO stage")."""
+
+from train.rewards.base import Answered
+
+
+def reward(answered: Answered) -> float:
+    """Hungarian-matched IoU, and 1 for each absent target that is answered ``<REJ>``, summed and divided by the number
+    of marks or of targets, whichever is larger; 1 where nothing was to be marked and nothing was.
+
+    A ``<REJ>`` after the name of what is there answers no absent target.
+    """
+    targets = answered.turn.targets
+    most = max(len(answered.marks), len(targets))
+    if not most:
+        return 1.0
+    absent = [target.phrase.lower() for target in targets if target.absent]
+    there = {target.phrase.lower() for target in targets if not target.absent} - set(absent)
+    rejected = sum(mark.mask is None and mark.phrase.lower() not in there for mark in answered.marks)
+    return (sum(iou for _, _, iou in answered.matched) + min(rejected, len(absent))) / most
