@@ -4,13 +4,12 @@ Design, section 4, "Supervised loss". The same objective serves pretraining (den
 for) and instruction tuning; the recipes differ.
 """
 
-import functools
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -20,15 +19,21 @@ from data import mixture
 from data.shuffle import quotas
 from data.world.world import World
 from model import losses, published
-from model.backbones.base import Backbone, ChatOutput
+from model.backbones.base import ChatOutput
 from model.grounding import GroundingModel
 from model.policy import Choice, likeliest
 from model.prompting.base import SegPrompts
 from model.segmenters.base import Features
 from model.tracing import Trace
 from train import clicks
-from train.batches import GroundingBatch, Item, make_item, tally
+from train.batches import GroundingBatch, Item, bucketed, tally
 from train.batches import collate as pack
+from train.conversations import Conversations, maker, root, stream
+from train.features import FeatureCache, digest
+from train.partition import partitioned
+from train.scores import MAPS, MARKS, MASKS, NAMES, WEIGHED, Scores, by_source, mean, weighted
+
+__all__ = ["Objective", "Options", "bucketed", "check", "collate", "counts", "dataset"]
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,12 @@ class Options:
         mistaken: share of these where the click asks for another mark's thing: the words may have meant the wrong one,
             and a click must overrule them.
         ce, bce, dice, iou, map_bce, map_dice: weights of the losses.
-        policy: weight of the layer policy's loss, where it draws layers; a draw's reward is the IoU of its mask.
+        policy: weight of the layer policy's loss, where it draws layers.
+        reward: what a draw earns: the true "iou" of its mask, or the segmenter's own "estimate" of it.
         mark: weight of a mark's cross entropy relative to a word's.
+        features: a folder that keeps what the segmenter's encoder makes of each picture, in bfloat16, so that none is
+            encoded twice; several runs may share it.
+        features_gb: how large it may grow.
     """
 
     data: dict[str, float] = field(default_factory=dict)
@@ -79,25 +88,10 @@ class Options:
     map_bce: float = 2.0
     map_dice: float = 0.5
     policy: float = 0.4
+    reward: Literal["iou", "estimate"] = "iou"
     mark: float = 2.0
-
-
-class Conversations(Dataset[Item]):
-    """Scenes of the world with several independent conversations each."""
-
-    def __init__(self, model: GroundingModel, options: Options, first: int, count: int, split: str = "train") -> None:
-        self.world = World(split, count, start=first)
-        self.backbone, self.prepare_sam, self.options = model.backbone, model.segmenter.prepare, options
-
-    def __len__(self) -> int:
-        return len(self.world)
-
-    def __getitem__(self, index: int) -> Item:
-        period = max(1, round(1 / self.options.dense)) if self.options.dense > 0 else 0
-        dense = period > 0 and index % period == 0
-        forms = (*(("list",) if dense else ()), *self.options.forms)
-        image, samples = self.world.pack(index, self.options.conversations, forms, self.options.loose)
-        return make_item(image, samples, self.backbone.encode_chat, self.backbone.prepare, self.prepare_sam)
+    features: str | None = None
+    features_gb: float = 50.0
 
 
 def check(options: Options) -> None:
@@ -111,9 +105,11 @@ def check(options: Options) -> None:
             raise ValueError(f"options: {name}: {getattr(options, name)} is no share, a number from 0 to 1")
     if options.conversations < 1 or options.masks < 1 or options.images < 0:
         raise ValueError("options: conversations and masks are at least 1, images at least 0")
+    if options.features is not None and options.features_gb <= 0:
+        raise ValueError(f"options: features_gb: {options.features_gb} is no size: give gigabytes above 0")
     if options.data:
         quotas(list(options.data.values()))
-        mixture.find(_root(options), list(options.data))
+        mixture.find(root(options), list(options.data))
 
 
 def dataset(model: GroundingModel, options: Options, first: int, count: int) -> Dataset[Item]:
@@ -123,35 +119,39 @@ def dataset(model: GroundingModel, options: Options, first: int, count: int) -> 
         ValueError: a dataset of the mixture is not there, or its annotations cannot be read.
     """
     if not options.data:
-        return Conversations(model, options, first, count)
-    world = mixture.Drawn(forms=options.forms, loose=options.loose, dense=options.dense)
-    return mixture.Mixture(
-        mixture.members(_root(options), list(options.data), world, options.together),
-        list(options.data.values()),
-        options.conversations,
-        options.order,
-        first,
-        count,
-        functools.partial(_item, model.backbone, model.segmenter.prepare),
-        options.faults,
-    )
-
-
-def _item(backbone: Backbone, prepare_sam: Callable[[np.ndarray], torch.Tensor], drawn: mixture.Pack) -> Item:
-    targets = (target for sample in drawn.samples for turn in sample.turns for target in turn.targets)
-    if backbone.mark_ids[1] < 0 and any(target.absent for target in targets):
-        raise ValueError("asks for what is not there, and this model has no <REJ>: skip such samples (faults: skip)")
-    given = (backbone.encode_chat, backbone.prepare, prepare_sam)
-    return make_item(drawn.image, drawn.samples, *given, source=drawn.source)
-
-
-def _root(options: Options) -> Path | None:
-    return Path(options.root).expanduser() if options.root else None
+        return Conversations(
+            model, World("train", count, first), options.conversations, options.dense, options.forms, options.loose
+        )
+    return stream(options, first, count, maker(model), options.dense)
 
 
 def collate(model: GroundingModel, items: Sequence[Item]) -> GroundingBatch:
     """Pack the conversations of each image into one row."""
-    return replace(pack(items, model.backbone.pad_id), tally=tally(items))
+    return replace(
+        pack(items, model.backbone.pad_id),
+        tally=tally(items),
+        sources=tuple(item.source for item in items),
+        ids=tuple(item.ids for item in items),
+        pictures=tuple(digest(item.sam, item.size) for item in items),
+    )
+
+
+def counts(model: GroundingModel, options: Options, batch: GroundingBatch) -> dict[str, list[float]]:
+    """Of how many targets each loss is the mean, in each picture: words by their weight, marks, maps of what is
+    present, and masks that are decoded. None for the published losses, which are means of means."""
+    if model.config.published is not None:
+        return {}
+    targets = batch.chat.labels[:, 1:]
+    marks = torch.isin(targets, torch.tensor([index for index in model.backbone.mark_ids if index >= 0]))
+    words = (targets != -100) + (options.mark - 1) * marks
+    maps = [float(mask.flatten(1).any(dim=1).sum()) for mask in batch.masks]
+    masks = [min(count, float(options.masks)) if row < options.images else 0.0 for row, count in enumerate(maps)]
+    return {
+        "ce": words.sum(dim=1).tolist(),
+        **dict.fromkeys(MARKS, marks.sum(dim=1).float().tolist()),
+        **dict.fromkeys(MAPS, maps),
+        **dict.fromkeys(MASKS, masks),
+    }
 
 
 @dataclass(frozen=True)
@@ -165,43 +165,71 @@ class Draws:
 
 class Objective(nn.Module):
     """Named losses on a :class:`~train.batches.GroundingBatch`; ``marked`` is the share of marks chosen rightly and
-    ``mask_iou`` the mean IoU of the decoded masks, both teacher-forced."""
+    ``mask_iou`` the mean IoU of the decoded masks, both teacher-forced. For a mixture each is given by source, too
+    ("SOURCE/ce")."""
 
     def __init__(self, model: GroundingModel, options: Options) -> None:
         super().__init__()
         self.model, self.options = model, options
+        inside = set(map(id, model.backbone.parameters()))
+        self._beside = [p for p in model.parameters() if id(p) not in inside]
+        self._cache = None
+        if options.features is not None:
+            folder, limit = Path(options.features).expanduser(), int(options.features_gb * 1e9)
+            self._cache = FeatureCache(folder, limit, model.segmenter.encoder)
 
-    def forward(self, batch: GroundingBatch) -> dict[str, torch.Tensor]:
+    def forward(self, batch: GroundingBatch, shares: Mapping[str, float] | None = None) -> dict[str, torch.Tensor]:
+        """The losses, each the mean over this batch's targets.
+
+        Args:
+            batch: images with their conversations.
+            shares: what these means count for in ``loss``, by the name of a loss, where the step has other batches, in
+                this process or in others; 1 if None.
+        """
+        zero = self._nothing()  # first, so that it is the last in the backward pass, in every process
         out = self.model.backbone(batch.chat)
         if self.model.config.published is not None:
-            return self._published(batch, out, self.model.config.published)
-        ce, right = self._words(out.logits, out.targets)
-        count = min(self.options.images, len(out.traces))
-        encoded: list[Features] = []
-        if count:
-            with torch.no_grad():
-                encoded = self.model.segmenter.encode(batch.sam[:count], batch.chat.sizes[:count])
-        features = [*encoded, *[None] * (len(out.traces) - count)]
+            return self._published(batch, out, self.model.config.published, zero)
+        words = self._words(out.logits, out.targets)
+        encoded = self._encode(batch, min(self.options.images, len(out.traces)))
+        features = [*encoded, *[None] * (len(out.traces) - len(encoded))]
         draws: list[Draws] = []
         rows = [self._image(*row, draws) for row in zip(out.traces, features, batch.masks, batch.void, strict=True)]
-        scores = {
-            name: _mean([r[name] for r in rows if name in r], ce)
-            for name in ("map_bce", "map_dice", "bce", "dice", "iou")
-        }
-        scores |= self._policy(draws, out.traces)
-        loss = self.options.ce * ce
-        for name, score in scores.items():
-            loss = loss + getattr(self.options, name) * score
-        mask_iou = _mean([r["mask_iou"] for r in rows if "mask_iou" in r], ce).detach()
-        return {"loss": loss + self._nothing(right), "ce": ce, **scores, **_share(right), "mask_iou": mask_iou}
+        means = {name: weighted(*part) for name, part in words.items()}
+        means |= {name: mean([lot for row in rows for lot in row], name, zero) for name in NAMES}
+        means |= self._policy(draws, out.traces, scaled=shares is not None)
+        loss = zero
+        for name in (*WEIGHED, "policy"):
+            if name in means:
+                share = 1.0 if shares is None else shares[name]
+                loss = loss + share * getattr(self.options, name) * means[name]
+        means["mask_iou"] = means["mask_iou"].detach()
+        parts = {"loss": loss, **means, **by_source(batch, words, rows)}
+        return parts if any(map(len, out.traces)) else {name: part for name, part in parts.items() if name != "marked"}
 
-    def _nothing(self, right: torch.Tensor) -> torch.Tensor | float:
-        """0; for a batch of words alone one that every parameter takes part in, as other processes wait for it."""
-        if len(right):
-            return 0.0
-        return 0.0 * torch.stack([p.sum() for p in self.parameters() if p.requires_grad]).sum()
+    @property
+    def _split(self) -> bool:
+        return any(map(partitioned, self._beside))
 
-    def _published(self, batch: GroundingBatch, out: ChatOutput, system: str) -> dict[str, torch.Tensor]:
+    def _nothing(self) -> torch.Tensor:
+        """0, that every parameter beside the language model takes part in, as other processes wait for it."""
+        learned = [p for p in self._beside if p.requires_grad and not partitioned(p)]
+        none = next(self.model.backbone.parameters()).new_zeros((), dtype=torch.float32)
+        return 0.0 * torch.stack([none, *(p.sum().float() for p in learned)]).sum()
+
+    def _encode(self, batch: GroundingBatch, count: int) -> list[Features]:
+        """The segmenter's features of the first ``count`` images; from the cache where they are in it."""
+        if not count:
+            return []
+        prepared, sizes, names = batch.sam[:count], batch.chat.sizes[:count], batch.pictures[:count]
+        with torch.no_grad():
+            if self._cache is None:
+                return self.model.segmenter.encode(prepared, sizes)
+            return self._cache.encode(self.model.segmenter, prepared, sizes, names)
+
+    def _published(
+        self, batch: GroundingBatch, out: ChatOutput, system: str, zero: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
         """The published losses (model/published.py): every mark of every image is drawn, and one reward counts for all
         layers drawn. Of the settings the weights ce, bce, dice and policy count."""
         with torch.no_grad():
@@ -224,19 +252,21 @@ class Objective(nn.Module):
             rewards = parts["reward"].expand(len(choices), len(marks))
             parts["policy"] = self.model.policy.loss(marks, choices, rewards)
             loss = loss + self.options.policy * parts["policy"]
-        _, right = self._words(out.logits, out.targets)
-        return {"loss": loss + self._nothing(right), **parts, **_share(right)}
+        if any(map(len, out.traces)):
+            parts["marked"] = weighted(*self._words(out.logits, out.targets)["marked"])
+        return {"loss": loss + zero, **parts}
 
-    def _words(self, logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Weighted cross entropy, and ``(M,)`` which marks are told rightly from the other mark, 1 or 0."""
+    def _words(self, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+        """Values and weights, each ``(M,)``: cross entropies, and whether marks are told rightly from the other mark, 1
+        or 0."""
         known = [index for index in self.model.backbone.mark_ids if index >= 0]  # <SEG>, and <REJ> if there is one
         marks = torch.tensor(known, device=targets.device)
         is_mark = torch.isin(targets, marks)
         weight = torch.where(is_mark, self.options.mark, 1.0)
         each = functional.cross_entropy(logits.float(), targets, reduction="none")
-        ce = (weight * each).sum() / weight.sum()
-        pair = logits[is_mark][:, marks].argmax(dim=-1)
-        return ce, (marks[pair] == targets[is_mark]).float()
+        pair = logits.detach()[:, marks].argmax(dim=-1)
+        right = (marks[pair] == targets).float()
+        return {"ce": (each, weight), "marked": (right, is_mark.float())}
 
     def _image(
         self,
@@ -245,16 +275,18 @@ class Objective(nn.Module):
         truth: torch.Tensor,
         void: torch.Tensor | None,
         draws: list[Draws],
-    ) -> dict[str, torch.Tensor]:
-        """Losses of one image's marks, each ``(n,)``: absent targets carry none. Appends what was drawn to ``draws``.
+    ) -> list[Scores]:
+        """Losses of one image's marks: absent targets carry none. Appends what was drawn to ``draws``.
 
         An image without any mark to draw still decodes one, at weight 0: a process without masks must take part in the
         collectives of the others.
         """
+        if not len(trace):
+            trace, truth, void = _stand_in(trace), truth.new_zeros(1, *truth.shape[1:]), None
         present = truth.flatten(1).any(dim=1).nonzero()[:, 0]
-        weight = len(present)
-        if not weight:
-            present = torch.zeros(min(1, len(trace)), dtype=torch.int64, device=truth.device)
+        count = len(present)
+        if not count:
+            present = torch.zeros(1, dtype=torch.int64, device=truth.device)
         kept = trace.select(present)
         choices = self.model.policy.draw(kept.marks)
         speaks = likeliest(choices)
@@ -268,17 +300,20 @@ class Objective(nn.Module):
             goal = goal.masked_fill(unknown, 0.0)
         valid = trace.frame.valid_mask().to(truth.device)
         map_bce, map_dice = losses.map_losses(maps, goal, valid, self.model.config.map_scale)
-        scores = {"map_bce": map_bce, "map_dice": map_dice}
+        scores = [Scores({"map_bce": map_bce, "map_dice": map_dice}, count)]
         if features is not None:
             chosen = torch.randperm(len(present), device=truth.device)[: self.options.masks]
             lot, wanted = kept.select(chosen), truth[present[chosen]]
             left_out = None if void is None else void[chosen]
             grounding = self.model.ground(lot, features.frame.source, speaks.select(chosen))
-            scores |= self._masks(grounding.prompts, features, wanted, left_out)
-            if self.model.config.layer.draws_layers and weight:
+            masks = self._masks(grounding.prompts, features, wanted, left_out)
+            scores.append(Scores(masks, min(count, len(chosen))))
+            if self.model.config.layer.draws_layers:
                 tried = [choice.select(chosen) for choice in choices]
-                draws.append(Draws(lot.marks, tried, self._rewards(lot, tried, features, wanted, left_out)))
-        return scores if weight else {name: value * 0 for name, value in scores.items()}
+                rewards = self._rewards(lot, tried, features, wanted, left_out)
+                if count:
+                    draws.append(Draws(lot.marks, tried, rewards))
+        return scores
 
     @torch.no_grad()
     def _rewards(
@@ -289,17 +324,19 @@ class Objective(nn.Module):
         truth: torch.Tensor,
         void: torch.Tensor | None,
     ) -> torch.Tensor:
-        """``(K, S)``: the IoU of the mask that each drawn layer leads to; all are decoded at once."""
+        """``(K, S)``: what the mask that each drawn layer leads to is worth; all are decoded at once."""
         segmenter, size = self.model.segmenter, features.frame.source
         prompts = SegPrompts.stacked([self.model.ground(trace, size, choice).prompts for choice in choices])
-        logits = segmenter.upscale(segmenter.decode(features, prompts).low, features)[:, 0]
-        times = len(choices)
+        masks, times = segmenter.decode(features, prompts), len(choices)
+        if self.options.reward == "estimate":
+            return masks.iou[:, 0].clamp(0, 1).view(times, -1)
+        logits = segmenter.upscale(masks.low, features)[:, 0]
         logits = _cleared(logits, None if void is None else void.repeat(times, 1, 1))
         return losses.true_iou(logits, truth.repeat(times, 1, 1)).view(times, -1)
 
-    def _policy(self, draws: list[Draws], traces: list[Trace]) -> dict[str, torch.Tensor]:
-        """The layer policy's loss over the marks of all images and processes; every process takes part, whatever it has
-        drawn."""
+    def _policy(self, draws: list[Draws], traces: list[Trace], scaled: bool) -> dict[str, torch.Tensor]:
+        """The layer policy's loss over the marks of all images and processes, or if ``scaled`` of all images of this
+        process; every process takes part, whatever it has drawn."""
         if not self.model.config.layer.draws_layers:
             return {}
         none = traces[0].marks[:0]
@@ -307,12 +344,14 @@ class Objective(nn.Module):
         lots = [self.model.policy.draw(none), *(d.choices for d in draws)]
         choices = [Choice.joined(lot) for lot in zip(*lots, strict=True)]
         rewards = torch.cat([none.new_zeros(len(choices), 0), *(d.rewards for d in draws)], dim=1)
-        return {"policy": self.model.policy.loss(marks, choices, rewards)}
+        mean = {"scale": 1 / max(1, len(marks))} if scaled else {}
+        return {"policy": self.model.policy.loss(marks, choices, rewards, **mean)}
 
     def _masks(
         self, prompts: SegPrompts, features: Features, truth: torch.Tensor, void: torch.Tensor | None
     ) -> dict[str, torch.Tensor]:
-        """Decode, score, and now and then correct by a click and decode again."""
+        """Decode, score, and now and then correct by a click and decode again: a mask's losses are then the means of
+        both passes. All processes correct at the same time, so that they call the same modules."""
         segmenter = self.model.segmenter
         masks = segmenter.decode(features, prompts)
         logits = _cleared(segmenter.upscale(masks.low, features)[:, 0], void)
@@ -320,10 +359,13 @@ class Objective(nn.Module):
         scores = {
             "bce": bce,
             "dice": dice,
-            "iou": losses.iou_loss(masks.iou[:, 0], logits, truth)[None],
+            "iou": losses.iou_loss(masks.iou[:, 0], logits, truth).expand(len(truth)),
             "mask_iou": losses.true_iou(logits, truth),
         }
-        if float(torch.rand(())) < self.options.corrected:
+        corrected = random.random() < self.options.corrected
+        # Where parameters are split, what gets no gradient would keep the last step's: the second pass is then made at
+        # weight 0.
+        if corrected or (self.options.corrected > 0 and self._split):
             drawn, wanted = logits.detach() > 0, truth
             if float(torch.rand(())) < self.options.mistaken:
                 wanted = truth.roll(1, dims=0)
@@ -333,8 +375,8 @@ class Objective(nn.Module):
             again = prompts.corrected(points, labels, masks.low.detach())
             logits = _cleared(segmenter.upscale(segmenter.decode(features, again).low, features)[:, 0], void)
             second_bce, second_dice = losses.mask_losses(logits, wanted)
-            scores["bce"] = torch.cat([bce, second_bce])
-            scores["dice"] = torch.cat([dice, second_dice])
+            scores["bce"] = torch.lerp(bce, second_bce, 0.5 * corrected)
+            scores["dice"] = torch.lerp(dice, second_dice, 0.5 * corrected)
         return scores
 
 
@@ -343,12 +385,7 @@ def _cleared(logits: torch.Tensor, void: torch.Tensor | None) -> torch.Tensor:
     return logits if void is None else logits.masked_fill(void, -30.0)
 
 
-def _share(right: torch.Tensor) -> dict[str, torch.Tensor]:
-    """``marked``, the share of marks told rightly; nothing where there are no marks."""
-    return {"marked": right.mean().detach()} if len(right) else {}
-
-
-def _mean(values: list[torch.Tensor], like: torch.Tensor) -> torch.Tensor:
-    """Mean over the joined values; 0 where there are none."""
-    joined = torch.cat([v.reshape(-1) for v in values]) if values else like.new_zeros(0)
-    return joined.mean() if len(joined) else like.new_zeros(())
+def _stand_in(trace: Trace) -> Trace:
+    """A trace with one mark where there is none: a state of the picture."""
+    nothing = trace.rejected.new_zeros(1)
+    return replace(trace, marks=trace.image[:, :1].transpose(0, 1), rejected=nothing)

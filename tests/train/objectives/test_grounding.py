@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional
 
 from tests import tiny
+from tests.train.objectives.batches import batch_of
 from train import clicks
 from train.objectives import grounding
 
@@ -13,11 +14,6 @@ from train.objectives import grounding
 @pytest.fixture
 def model():
     return tiny.model().train()
-
-
-def batch_of(model, options, first=5, count=2):
-    data = grounding.dataset(model, options, first=first, count=count)
-    return grounding.collate(model, [data[index] for index in range(count)])
 
 
 def test_scenes_repeat_exactly_and_hold_the_forms_asked_for(model):
@@ -101,6 +97,29 @@ def test_the_layer_policy_learns_and_the_language_model_does_not_feel_it(kind):
         others = [p.grad for n, p in model.named_parameters() if not n.startswith("policy")]
         assert all(grad is None for grad in others)
     assert model.policy.weight.grad.abs().sum() > 0
+
+
+def test_draws_may_earn_the_segmenter_s_own_estimate(monkeypatch):
+    """Of each draw's prompts decoded by themselves."""
+    model = tiny.model(layer={"policy": "group", "draws": 3}).train()
+    options = grounding.Options(conversations=2, dense=1.0, images=1, masks=2, corrected=0.0, reward="estimate")
+    seen, grounded = {}, []
+    ground, decode = model.ground, model.segmenter.decode
+    monkeypatch.setattr(model.policy, "loss", lambda *given: seen.update(given=given) or torch.zeros(()))
+
+    def noted(trace, size, choice):
+        made = ground(trace, size, choice)
+        grounded.append(made.prompts)
+        return made
+
+    monkeypatch.setattr(model, "ground", noted)
+    features = []
+    monkeypatch.setattr(model.segmenter, "decode", lambda seen, prompts: features.append(seen) or decode(seen, prompts))
+    grounding.Objective(model, options)(batch_of(model, options, count=1))
+    rewards = seen["given"][2]
+    alone = torch.stack([decode(features[0], prompts).iou[:, 0] for prompts in grounded[-3:]])
+    assert rewards.shape == (3, 2) and len(alone.unique()) > 1
+    assert torch.allclose(rewards, alone.clamp(0, 1), atol=1e-5)
 
 
 def test_each_draw_is_rewarded_by_the_iou_of_its_own_mask(monkeypatch):
@@ -200,73 +219,99 @@ def test_the_mask_losses_go_to_the_most_probable_draw_and_rewards_to_their_own_m
     assert rewards.max() > rewards.min()
 
 
-def test_what_is_drawn_on_void_pixels_costs_nothing_and_teaches_nothing():
-    """All of a mark's losses but the words' are the same whatever lies there, and no gradient comes from it."""
-    model = tiny.model(channels={"embedding": {}}).train()
-    options = grounding.Options(conversations=1, dense=1.0, images=1, masks=8, corrected=0.0)
-    batch = batch_of(model, options, count=1)
+def test_counts_are_those_of_the_targets_one_by_one(model):
+    options = grounding.Options(conversations=3, images=1, masks=2, mark=5.0)
+    batch = batch_of(model, options, count=3)
+    found = grounding.counts(model, options, batch)
+    for row in range(3):
+        words = marks = 0
+        for label in batch.chat.labels[row, 1:].tolist():
+            is_mark = label in model.backbone.mark_ids
+            words += 5 * is_mark + (label >= 0 and not is_mark)
+            marks += is_mark
+        present = sum(bool(mask.any()) for mask in batch.masks[row])
+        assert (found["ce"][row], found["marked"][row]) == (words, marks)
+        assert found["map_bce"][row] == found["map_dice"][row] == present
+        assert found["bce"][row] == found["iou"][row] == (min(2, present) if row == 0 else 0)
+
+
+@pytest.mark.parametrize("policy", ["last", "group"])
+def test_a_step_in_parts_is_the_step(policy):
+    """Losses and gradients of four pictures at once, and of the same in two uneven batches by their shares."""
+    model = tiny.model(layer={"policy": policy}).train()
+    options = grounding.Options(conversations=3, images=4, masks=100, corrected=0.0)
+    data = grounding.dataset(model, options, 5, 4)
+    items = [data[index] for index in range(4)]
     objective = grounding.Objective(model, options)
-    whole = torch.ones_like(batch.masks[0])
-    none = dataclasses.replace(batch, masks=[torch.zeros_like(whole)], void=[whole])
-    first = objective(none)
-    assert first["bce"] == first["dice"] == first["map_bce"] == 0  # nothing is left to draw
-    seen = {}
-    upscale = model.segmenter.upscale
-    model.segmenter.upscale = lambda *given: seen.setdefault("logits", upscale(*given).detach().requires_grad_())
-    void = torch.zeros_like(batch.masks[0])
-    void[:, :, :40] = True
-    objective(dataclasses.replace(batch, masks=[batch.masks[0] & ~void], void=[void]))["loss"].backward()
-    assert seen["logits"].grad[..., :40].abs().sum() == 0 < seen["logits"].grad[..., 40:].abs().sum()
+    batches = [grounding.collate(model, lot) for lot in (items, items[:3], items[3:])]
+    if policy == "group":  # each layer is tried: nothing is left to chance
+        draw = model.policy.draw
+        model.policy.draw = lambda marks: [
+            dataclasses.replace(c, layers=torch.full_like(c.layers, n), weights=torch.eye(3)[[n] * len(marks)])
+            for n, c in enumerate(draw(marks)[:3])
+        ]
+    counts = [grounding.counts(model, options, batch) for batch in batches]
+    totals = {name: sum(counts[0][name]) for name in counts[0]}
+    made = []
+    for lot in ((0,), (1, 2)):
+        model.zero_grad()
+        loss = 0.0
+        for number in lot:
+            shares = {name: sum(values) / totals[name] for name, values in counts[number].items()}
+            out = objective(batches[number], shares)
+            out["loss"].backward()
+            loss += float(out["loss"].detach())
+        made.append((loss, {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}))
+    (one, first), (two, second) = made
+    assert one == pytest.approx(two, abs=1e-5)
+    assert first.keys() == second.keys()
+    far = [name for name, grad in first.items() if (grad - second[name]).abs().max() > 1e-5 * (1 + grad.abs().max())]
+    assert not far
+    with torch.no_grad():
+        assert float(objective(batches[0])["loss"]) == pytest.approx(one, abs=1e-5)
 
 
-def test_each_mark_leaves_out_its_own_pixels_after_a_click_for_another_too():
-    torch.manual_seed(0)
-    model = tiny.model(channels={"embedding": {}}).train()
-    options = grounding.Options(conversations=1, dense=1.0, images=1, masks=2, corrected=1.0, mistaken=1.0)
-    batch = batch_of(model, options, count=1)
-    count = len(batch.masks[0])
-    assert count > 2
-    void = torch.zeros_like(batch.masks[0])
-    for mark in range(count):
-        void[mark, mark::count] = True  # rows that no other mark leaves out
-    held, passes = model.segmenter.upscale, []
-
-    def watched(*given):
-        passes.append(held(*given).detach().requires_grad_())
-        return passes[-1]
-
-    model.segmenter.upscale = watched
-    batch = dataclasses.replace(batch, masks=[batch.masks[0] & ~void], void=[void])
-    grounding.Objective(model, options)(batch)["loss"].backward()
-    first, second = (one.grad[:, 0].abs().sum(dim=2) > 0 for one in passes)  # (marks, rows)
-    own, clicked = ([_left_out(row, count) for row in learned] for learned in (first, second))
-    assert own[0] != own[1] and clicked == own[::-1]
-
-
-def _left_out(learned: torch.Tensor, count: int) -> int:
-    """Of ``(H,)`` rows, which ones bring no gradient: every count-th from that one on."""
-    (found,) = (mark for mark in range(count) if not learned[mark::count].any())
-    return found
+@pytest.mark.parametrize("policy", ["last", "soft"])
+def test_checkpointed_layers_give_the_same_gradients(policy):
+    """States are watched by hooks on the layers: they must not be taken again, nor lose their gradients."""
+    options = grounding.Options(conversations=2, images=2)
+    made, calls = [], []
+    for checkpointed in (False, True):
+        model = tiny.model(layer={"policy": policy}).train()
+        if checkpointed:
+            model.backbone.recompute()
+        calls.append(0)
+        for layer in model.backbone.llava.model.language_model.layers:
+            layer.mlp.register_forward_pre_hook(lambda *_: calls.__setitem__(-1, calls[-1] + 1))
+        batch = batch_of(model, options)
+        torch.manual_seed(0)
+        out = grounding.Objective(model, dataclasses.replace(options, corrected=0.0))(batch)
+        out["loss"].backward()
+        made.append((out["loss"].detach(), {n: p.grad for n, p in model.named_parameters() if p.grad is not None}))
+    assert calls == [2, 4]  # both layers, and once more in the backward pass
+    (one, first), (two, second) = made
+    assert torch.equal(one, two) and first.keys() == second.keys()
+    assert all(torch.allclose(grad, second[name], atol=1e-7) for name, grad in first.items())
 
 
-def test_a_map_on_pixels_that_count_neither_way_is_not_learned(monkeypatch):
-    model = tiny.model(channels={"embedding": {}}).train()
-    options = grounding.Options(conversations=1, dense=1.0, images=0)
-    batch = batch_of(model, options, count=1)
-    void = torch.zeros_like(batch.masks[0])
-    void[..., : void.shape[2] // 2] = True
-    batch = dataclasses.replace(batch, masks=[batch.masks[0] & ~void], void=[void])
-    held, seen = model.maps, {}
-
-    def watched(*given):
-        states, maps = held(*given)
-        seen["maps"] = maps.detach().requires_grad_()
-        return states, seen["maps"]
-
-    monkeypatch.setattr(model, "maps", watched)
-    out = grounding.Objective(model, options)(batch)
-    (out["map_bce"] + out["map_dice"]).backward()
-    gradient = seen["maps"].grad
-    assert (
-        gradient[..., : gradient.shape[2] // 2].abs().sum() == 0 < gradient[..., gradient.shape[2] // 2 :].abs().sum()
-    )
+def test_a_batch_without_any_mark_calls_what_one_with_marks_calls(model):
+    """Where parameters are split among processes, each module must be called equally often in all."""
+    options = grounding.Options(conversations=2, images=2, corrected=1.0)
+    batch = batch_of(model, options)
+    marks = torch.tensor(model.backbone.mark_ids)
+    labels = batch.chat.labels.masked_fill(torch.isin(batch.chat.labels, marks), -100)
+    none = [mask[:0] for mask in batch.masks]
+    wordy = dataclasses.replace(batch, chat=dataclasses.replace(batch.chat, labels=labels), masks=none)
+    seen = []
+    for name, module in model.named_modules():
+        module.register_forward_hook(lambda *_, name=name: seen[-1].append(name))
+    for one in (batch, wordy):
+        seen.append([])
+        out = grounding.Objective(model, options)(one)
+    out["loss"].backward()
+    assert seen[0] == seen[1]
+    assert out["bce"] == out["map_bce"] == 0 and "marked" not in out
+    model.zero_grad()
+    grounding.Objective(model, options)(wordy)["loss"].backward()
+    drawn = [p.grad for n, p in model.named_parameters() if n.startswith(("segmenter.mask_decoder", "channels"))]
+    assert all(grad is not None and not grad.any() for grad in drawn)

@@ -18,7 +18,7 @@ def tree(tmp_path, monkeypatch):
     """A tree with the dataset small, and talk, whose answers are words alone."""
     talk = lambda i: [Query(f"talk/train/{i}", "Where is the red cup?", "talk", (), answer="It is here.")]  # noqa: E731
     made = [Small(tmp_path / "small", 4), Small(tmp_path / "talk", 2, "talk", talk)]
-    monkeypatch.setattr(datasets, "sources", lambda root: iter([source(dataset) for dataset in made]))
+    monkeypatch.setattr(datasets, "sources", lambda root, wanted: iter([source(dataset) for dataset in made]))
     return str(tmp_path)
 
 
@@ -100,7 +100,7 @@ def test_a_wrong_mixture_starts_nothing(tree, tmp_path):
 
 def test_a_conversation_too_long_for_the_model_names_its_sample(model, tree, tmp_path, monkeypatch):
     long = Small(tmp_path / "long", 1, "long", lambda i: [phrase("0/0", "cup " * 3000)])
-    monkeypatch.setattr(datasets, "sources", lambda root: iter([source(long)]))
+    monkeypatch.setattr(datasets, "sources", lambda root, wanted: iter([source(long)]))
     data = grounding.dataset(model, options(tree, {"long": 1}), 0, 1)
     with pytest.raises(ValueError, match=r"^long/train: picture 0 \(small/train/0/0\): the question is too long"):
         data[0]
@@ -111,7 +111,7 @@ def test_masks_of_one_picture_are_in_the_order_of_its_marks(model, tmp_path, mon
         Query(f"one/train/{n}", f"cup {n}", "phrase", (Target(f"cup {n}", rle(column=n)),)) for n in range(4)
     ]
     one = Small(tmp_path / "one", 1, "one", asked)
-    monkeypatch.setattr(datasets, "sources", lambda root: iter([source(one)]))
+    monkeypatch.setattr(datasets, "sources", lambda root, wanted: iter([source(one)]))
     given = options(str(tmp_path), {"one": 1}, conversations=3, together=1.0)
     item = grounding.dataset(model, given, 0, 5)[3]
     text = model.backbone.tokenizer.decode(torch.cat([chat.ids[chat.labels >= 0] for chat in item.chats]))
