@@ -27,6 +27,7 @@ class Item:
         masks: ``(M, H, W)`` bool, the truth at every mark of all conversations in order; all False where absent.
         source: which dataset of a mixture it comes from; "" where there is but one.
         void: ``(M, H, W)`` bool, pixels that count neither way at each mark; None where there are none.
+        ids: of the samples, one for each conversation.
     """
 
     mllm: torch.Tensor
@@ -36,18 +37,23 @@ class Item:
     masks: torch.Tensor
     source: str = ""
     void: torch.Tensor | None = None
+    ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class GroundingBatch:
     """B images. ``masks[b]`` is ``(M_b, H_b, W_b)`` bool in the order of the marks of ``chat.ids[b]``, ``void[b]`` the
-    same or None, pixels that count neither way; ``tally`` counts what each source of a mixture brings."""
+    same or None, pixels that count neither way; ``tally`` counts what each source of a mixture brings; of each image
+    ``sources`` names the source, ``ids`` the samples, and ``pictures`` is a digest of what the segmenter is shown."""
 
     chat: ChatBatch
     sam: torch.Tensor
     masks: list[torch.Tensor]
     void: list[torch.Tensor | None]
     tally: Tally | None = None
+    sources: tuple[str, ...] = ()
+    ids: tuple[tuple[str, ...], ...] = ()
+    pictures: tuple[str, ...] = ()
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "GroundingBatch":
         """The batch on another device."""
@@ -86,7 +92,8 @@ def make_item(
     if void is not None:
         stack &= ~void
     held = None if void is None else torch.from_numpy(void)
-    return Item(prepare_mllm(image), prepare_sam(image), size, chats, torch.from_numpy(stack), source, held)
+    ids = tuple(sample.id for sample in samples)
+    return Item(prepare_mllm(image), prepare_sam(image), size, chats, torch.from_numpy(stack), source, held, ids)
 
 
 def _void(samples: Sequence[Sample], size: tuple[int, int]) -> np.ndarray | None:
@@ -121,21 +128,35 @@ def collate(items: Sequence[Item], pad: int) -> GroundingBatch:
     return GroundingBatch(chat, torch.stack([item.sam for item in items]), truth, void)
 
 
+def length(item: Item) -> int:
+    """Tokens of an image's packed row."""
+    return sum(len(chat.ids) for chat in item.chats) - item.chats[0].prefix * (len(item.chats) - 1)
+
+
+def bucketed(items: Sequence[Item], lots: int) -> list[list[Item]]:
+    """The items of a step in as many micro-batches of one size, those of like length together, so that little is
+    padded; within a micro-batch they keep their order."""
+    size = -(-len(items) // lots)
+    order = sorted(range(len(items)), key=lambda index: (length(items[index]), index))
+    chosen = (sorted(order[start : start + size]) for start in range(0, len(order), size))
+    return [[items[index] for index in lot] for lot in chosen]
+
+
 def tally(items: Sequence[Item]) -> Tally | None:
     """What the items bring, by source; None for items without one."""
     made = Tally()
     for item in (item for item in items if item.source):
-        inside = item.masks.flatten(1).sum(dim=1)
-        present = int((inside > 0).sum())
+        inside = [int(np.count_nonzero(mask)) for mask in item.masks.numpy()]  # ten times as fast as torch's sum
+        present = sum(count > 0 for count in inside)
         made.count(
             item.source,
             pictures=1,
             conversations=len(item.chats),
-            tokens=sum(len(chat.ids) for chat in item.chats) - item.chats[0].prefix * (len(item.chats) - 1),
+            tokens=length(item),
             learned=sum(int((chat.labels != -100).sum()) for chat in item.chats),
             present=present,
             absent=len(inside) - present,
-            inside=int(inside.sum()),
+            inside=sum(inside),
             pixels=present * item.size[0] * item.size[1],
         )
     return made if made.sources else None

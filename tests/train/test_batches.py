@@ -4,7 +4,7 @@ import torch
 from data import masks
 from data.sample import Sample, Target, Turn
 from model.backbones.base import Encoded
-from train.batches import collate, make_item, moved
+from train.batches import Item, bucketed, collate, length, make_item, moved
 
 
 def chat(*tail: int) -> Encoded:
@@ -68,3 +68,24 @@ def test_void_pixels_stand_at_every_mark_of_their_sample_and_in_no_truth():
     assert (
         make_item(plain.load(), [plain], lambda t: chat(21), lambda i: torch.zeros(3, 2, 2), lambda i: i).void is None
     )
+
+
+def test_pictures_of_like_length_come_together_and_keep_their_order():
+    picture, none = torch.zeros(3, 2, 2), torch.zeros(0, 2, 2)
+    lengths = [7, 3, 9, 4, 8, 2]
+    items = [Item(picture, picture, (2, 2), (chat(*range(10, 10 + n)),), none) for n in lengths]
+    assert [length(item) for item in items] == [3 + n for n in lengths]
+    found = [[length(item) - 3 for item in lot] for lot in bucketed(items, 3)]
+    assert found == [[3, 2], [7, 4], [9, 8]]
+    assert [len(lot) for lot in bucketed(items, 1)] == [6]
+
+
+def test_items_name_their_samples():
+    image = np.zeros((4, 6, 3), np.uint8)
+    samples = [Sample(f"train-{n}", lambda: image, (4, 6), ()) for n in range(2)]
+    item = make_item(image, samples, lambda t: chat(21), lambda i: picture_of(2), lambda i: picture_of(5))
+    assert item.ids == ("train-0", "train-1")
+
+
+def picture_of(side):
+    return torch.zeros(3, side, side)
