@@ -1,0 +1,144 @@
+"""``pinpoint train RECIPE --dry-run``."""
+
+import json
+import re
+import shutil
+from collections import namedtuple
+
+import pytest
+import yaml
+from PIL import Image
+
+from app.cli import main
+from model.grounding import GroundingModel
+from tests import tiny
+from train import budget, rehearsal
+from train.recipe import Recipe
+
+RECIPE = {
+    "objective": "grounding",
+    "options": {"conversations": 2, "images": 1, "masks": 1},
+    "train": {"lora_": 1e-3, r"^model\.channels\.": 1e-3},
+    "lora": {"rank": 2, "alpha": 4},
+    "steps": 4,
+    "batch": 2,
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A checkpoint, a dataset of one's own, and a recipe for both."""
+    tiny.model().save_pretrained(tmp_path / "start")
+    own = tmp_path / "trees" / "own"
+    own.mkdir(parents=True)
+    Image.new("RGB", (64, 48)).save(own / "a.png")
+    line = {"image": "a.png", "question": "Where?", "targets": [{"phrase": "the cup", "mask": [[4, 4, 40, 4, 40, 30]]}]}
+    (own / "pinpoint.jsonl").write_text(json.dumps(line))
+    recipe = {**RECIPE, "init": str(tmp_path / "start"), "out": str(tmp_path / "out")}
+    recipe["options"] = {**recipe["options"], "data": {"own": 2, "world": 1}, "root": str(tmp_path / "trees")}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    return tmp_path
+
+
+def rehearse(folder, *overrides):
+    return main(["train", str(folder / "recipe.yaml"), *overrides, "--dry-run"])
+
+
+def test_it_says_all_and_reads_no_weights(folder, capsys, monkeypatch):
+    monkeypatch.setattr(GroundingModel, "from_pretrained", lambda *_, **__: pytest.fail("weights were read"))
+    assert rehearse(folder, "processes=2", "deepspeed=zero2") == 0
+    said = capsys.readouterr().out
+    for part in (
+        "processes  2, ",
+        "steps: 4",
+        "own: 1 pictures; the drawn world",
+        "2 checkpoints of",
+        "ZeRO stage 2, 2 proc",
+    ):
+        assert part in said, part
+    assert re.search(r"activations +\d", said) and re.search(r"time +\d", said)
+    assert not (folder / "out").exists()
+    lines = [line.split() for line in said.splitlines()]
+    learn, total = next(row[1:] for row in lines if row[:1] == ["all"])
+    model = tiny.model()
+    count = sum(p.numel() for p in model.parameters())
+    adapters = 2 * (4 * 2 * (32 + 32) + 3 * 2 * (32 + 64))
+    channels = sum(p.numel() for p in model.channels.parameters())
+    assert int(total.replace(",", "")) == count + adapters
+    assert int(learn.replace(",", "")) == adapters + channels
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("options.root=/nowhere", "no folder /nowhere"),
+        ("options.data={onw: 1}", "did you mean 'own'"),
+        ("init=/nowhere/model", "neither a preset"),
+        ("options.masks=many", "expected int"),
+        ("train={nose: 1.0}", "matches no parameter"),
+        ("lora.targets=[nose]", "no projection"),
+        ("hosts=/nowhere", "no file /nowhere"),
+        ("out=/etc/hostname/run", "cannot be written to"),
+        ("deepspeed=zero9", "no file 'zero9'"),
+    ],
+)
+def test_what_is_wrong_is_one_line(folder, capsys, override, says):
+    assert rehearse(folder, override) == 2
+    error = capsys.readouterr().err
+    assert says in error and error.count("\n") == 1
+
+
+def test_a_full_disk(folder, capsys, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 10**4))
+    assert rehearse(folder) == 2
+    assert "10.0 kB free, and needed are 2 saved states of" in capsys.readouterr().err
+
+
+def test_weights_that_were_cut_off(folder, capsys):
+    path = folder / "start" / "segmenter.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    assert rehearse(folder) == 2
+    assert "segmenter.safetensors is missing or damaged" in capsys.readouterr().err
+    path.unlink()
+    assert rehearse(folder) == 2
+    assert "segmenter.safetensors is missing or damaged" in capsys.readouterr().err
+
+
+def test_a_picture_that_is_gone(folder, capsys):
+    (folder / "trees" / "own" / "a.png").unlink()
+    assert rehearse(folder) == 2
+    assert "a.png" in capsys.readouterr().err
+
+
+def test_machines_of_a_hostfile(folder, capsys):
+    (folder / "hosts").write_text("one slots=2\ntwo slots=2\n")
+    assert rehearse(folder, f"hosts={folder / 'hosts'}", "processes=2", "deepspeed=zero2") == 0
+    said = capsys.readouterr().out
+    assert "4 on one (2), two (2)" in said and "4 processes" in said
+
+
+def test_seven_billion_in_seconds():
+    recipe = Recipe(
+        objective="grounding", init="pinpoint", out="runs/x", train={"lora_": 1e-4}, steps=10, batch=1, frozen="bf16",
+        tokenizer_texts=200, tokenizer_vocabulary=500, recompute=True,
+    )  # fmt: skip
+    from train.recipe import Lora
+
+    recipe = Recipe(**{**vars(recipe), "lora": Lora(rank=8, targets=("q_proj", "v_proj"))})
+    built = rehearsal.shapes(recipe)
+    parts = {}
+    for name, parameter in built.model.named_parameters():
+        part = "lora" if "lora_" in name else name.split(".")[0]
+        parts[part] = parts.get(part, 0) + parameter.numel()
+    assert parts["lora"] == 32 * 2 * 8 * (4096 + 4096)
+    assert parts["segmenter"] == 641_090_608  # sam_vit_h_4b8939.pth
+    assert parts["backbone"] == pytest.approx(7.06e9, rel=0.01)  # llava-1.5-7b-hf
+    data = built.module.dataset(built.model, built.options, 0, 1)
+    batch = built.module.collate(built.model, [data[0]])
+    work = budget._language(built.model.backbone, batch, half=True, recomputed=True)
+    tokens, learned = batch.chat.ids.numel(), int((batch.chat.labels[:, 1:] != -100).sum())
+    layers = 32 * (4 * 4096**2 + 3 * 4096 * 11008)
+    tower = 24 * (4 * 1024**2 + 2 * 1024 * 4096) * 577 + (1024 * 4096 + 4096**2) * 576
+    by_hand = 2 * (3 * layers * tokens + 3 * 4096 * 32064 * learned + tower)
+    assert work.operations == pytest.approx(by_hand, rel=0.02)
