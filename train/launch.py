@@ -1,6 +1,8 @@
 """``pinpoint train RECIPE [key=value ...]``: check the recipe, then run the DeepSpeed launcher on :mod:`train.run`."""
 
 import argparse
+import importlib.util
+import json
 import os
 import socket
 import subprocess
@@ -8,7 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from train.recipe import Recipe, load, names
+from train.recipe import Recipe, load, names, purpose
+from train.stopping import handing_on
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -21,8 +24,15 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("recipe", nargs="?", help="a recipe's name (see --list) or a YAML file")
     made.add_argument("overrides", nargs="*", metavar="key=value", help="settings that replace the recipe's")
-    made.add_argument("--list", action="store_true", help="print the recipes that ship and stop")
+    made.add_argument("--list", action="store_true", help="print the recipes that ship, each with what it is for")
+    made.add_argument("--dry-run", action="store_true", help="check all that can be checked in seconds, and stop")
     made.add_argument("--restart", action="store_true", help="throw an earlier run in the same folder away")
+    several = made.add_argument_group("several machines", "docs/recipes.md shows each way")
+    several.add_argument("--hostfile", metavar="FILE", help="'NAME slots=8' a line; the recipe's 'hosts'")
+    several.add_argument("--launcher", metavar="NAME", help="reaches the others: pdsh (default), slurm, ...")
+    several.add_argument("--node", type=int, metavar="N", help="start line N of FILE alone, on this machine")
+    several.add_argument("--address", metavar="HOST", help="of machine 0 (default: the first of the file)")
+    several.add_argument("--port", type=int, metavar="PORT", help="of machine 0 (default: a free one)")
     return made
 
 
@@ -32,21 +42,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         ValueError: the recipe or an override is wrong; nothing was started.
     """
-    args = parser().parse_args(argv)
+    args = parser().parse_intermixed_args(argv)  # settings may follow options
     if args.list:
-        print("\n".join(names()))
+        width = max(map(len, names()))
+        print("\n".join(f"{name:{width}}  {purpose(name)}" for name in names()))
         return 0
     if args.recipe is None:
         raise ValueError(f"which recipe? One of: {', '.join(names())}")
+    if args.hostfile is not None:
+        args.overrides.append(f"hosts={json.dumps(args.hostfile)}")
     recipe = load(args.recipe, args.overrides)
     check(recipe)
+    if args.dry_run:
+        from train.rehearsal import rehearse
+
+        for found in rehearse(recipe):
+            print(found, flush=True)
+        return 0
+    from train import rounded
+
+    rounded.check_start(recipe)
     for path in locks():
         print(
             f"pinpoint train: {path} says that another process compiles this part of DeepSpeed, and the run waits for "
             "it. If none does (one was killed meanwhile), delete that file.",
             file=sys.stderr,
         )
-    return subprocess.call(command(args, recipe), env=environment(recipe), cwd=os.getcwd())
+    with handing_on():
+        return subprocess.call(command(args, recipe), env=environment(recipe), cwd=os.getcwd(), start_new_session=True)
 
 
 def check(recipe: Recipe) -> None:
@@ -56,10 +79,11 @@ def check(recipe: Recipe) -> None:
         ValueError: an objective, a dataset, a start or a DeepSpeed file that is not there, or options that do not fit.
     """
     from data.settings import build
-    from model import config
-    from train import objectives
+    from train import objectives, origin
     from train.recipe import DEEPSPEED
 
+    if "wandb" in recipe.report and importlib.util.find_spec("wandb") is None:
+        raise ValueError("report: wandb needs the package wandb: pip install wandb, or leave it out")
     objective = objectives.load(recipe.objective)
     options = build(objective.Options, recipe.options, "options")
     if hasattr(objective, "check"):
@@ -67,12 +91,7 @@ def check(recipe: Recipe) -> None:
     if not (DEEPSPEED / f"{recipe.deepspeed}.json").is_file():
         known = ", ".join(sorted(path.stem for path in DEEPSPEED.glob("*.json")))
         raise ValueError(f"deepspeed: no file {recipe.deepspeed!r} in train/deepspeed; there are {known}")
-    for where in (recipe.init, *recipe.take.values()):
-        if where not in config.presets() and not (Path(where) / "config.json").is_file():
-            raise ValueError(
-                f"{where!r} is neither a preset ({', '.join(config.presets())}) nor a checkpoint folder: "
-                "run the recipe before this one, or name a folder that holds config.json"
-            )
+    origin.check(recipe)
 
 
 def locks() -> list[Path]:
@@ -85,10 +104,35 @@ def locks() -> list[Path]:
 
 
 def command(args: argparse.Namespace, recipe: Recipe) -> list[str]:
-    """The DeepSpeed launcher's command line (``--module``: a file run as a script would shadow modules)."""
-    words = [sys.executable, "-m", "deepspeed.launcher.runner", "--num_accelerators", str(recipe.processes)]
-    words += ["--master_port", str(_free_port()), "--module", "train.run", args.recipe, *args.overrides]
+    """The DeepSpeed launcher's command line (``--module``: a file run as a script would shadow modules).
+
+    Raises:
+        ValueError: the words on several machines do not fit together.
+    """
+    words = [sys.executable, "-m", "deepspeed.launcher.runner"]
+    if recipe.hosts is None:
+        if (args.node, args.launcher, args.address) != (None, None, None):
+            raise ValueError("--node, --launcher and --address go with --hostfile: name the file of the machines")
+        words += ["--hostfile", os.devnull, "--num_accelerators", str(recipe.processes)]
+        words += ["--master_port", str(args.port or _free_port())]
+    else:
+        words += _machines(args, recipe.hosts)
+    words += ["--module", "train.run", args.recipe, *args.overrides]
     return [*words, "--restart"] if args.restart else words
+
+
+def _machines(args: argparse.Namespace, hosts: str) -> list[str]:
+    """The launcher's words for several machines: reached from this one, or this one's part alone."""
+    words = ["--hostfile", hosts]
+    if args.node is not None:
+        if args.port is None or args.address is None:
+            raise ValueError("--node needs --port and --address, the same on every machine: where machine 0 is met")
+        words += ["--no_ssh", "--node_rank", str(args.node)]
+    if args.launcher is not None:
+        words += ["--launcher", args.launcher]
+    if args.address is not None:
+        words += ["--master_addr", args.address]
+    return [*words, "--master_port", str(args.port or _free_port())]
 
 
 def environment(recipe: Recipe) -> dict[str, str]:

@@ -1,24 +1,26 @@
 """Which parameters learn, and how fast: regular expressions over their names."""
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from torch import nn
 
 
-def select(model: nn.Module, rates: Mapping[str, float]) -> dict[str, str]:
+def select(model: nn.Module, rates: Mapping[str, float], fixed: Collection[str] = ()) -> dict[str, str]:
     """Freeze what no expression matches.
 
     Args:
         model: its parameters' ``requires_grad`` is set.
         rates: expression -> learning rate; the first one that is found in a name decides.
+        fixed: names of those that cannot learn, because they are rounded.
 
     Returns:
         Name of each trained parameter -> the expression that chose it.
 
     Raises:
-        ValueError: an expression is not one, or matches nothing.
+        ValueError: an expression is not one, or matches nothing, or one that is fixed.
     """
     try:
         compiled = {text: re.compile(text) for text in rates}
@@ -27,6 +29,8 @@ def select(model: nn.Module, rates: Mapping[str, float]) -> dict[str, str]:
     chosen: dict[str, str] = {}
     for name, parameter in model.named_parameters():
         match = next((text for text, pattern in compiled.items() if pattern.search(name)), None)
+        if match is not None and name in fixed:
+            raise ValueError(f"train: {match!r} matches {name}, whose rounded bits do not learn: name 'lora_' there")
         parameter.requires_grad_(match is not None)
         if match is not None:
             chosen[name] = match
@@ -55,5 +59,11 @@ def counts(model: nn.Module) -> dict[str, tuple[int, int]]:
     for name, parameter in model.named_parameters():
         part = ".".join(name.split(".")[:2])
         learn, total = made.get(part, (0, 0))
-        made[part] = (learn + parameter.numel() * parameter.requires_grad, total + parameter.numel())
+        made[part] = (learn + parameter.numel() * parameter.requires_grad, total + numel(parameter))
     return made
+
+
+def numel(parameter: nn.Parameter) -> int:
+    """How many numbers it is; of one rounded to 4 bits, of which a byte holds two, too."""
+    rounded = getattr(parameter, "quant_state", None)
+    return parameter.numel() if rounded is None else math.prod(rounded.shape)

@@ -1,11 +1,12 @@
 """One process of a training run; started by :mod:`train.launch` through the DeepSpeed launcher.
 
 Reads the recipe, builds the model, trains the objective, and leaves in the run's folder: ``recipe.yaml`` (resolved),
-``run.json`` (commit, versions, seed, command), ``checkpoints/`` (resumable), ``tensorboard/`` and ``model/`` (a
-Pinpoint checkpoint, renewed at every save).
+``run.json`` (commit, versions, seed, command), ``log.txt`` and ``log.jsonl``, ``checkpoints/`` (resumable, with
+TensorBoard's files), ``validation.jsonl`` and ``model/`` (a Pinpoint checkpoint, renewed at every save).
 """
 
 import argparse
+import atexit
 import dataclasses
 import functools
 import json
@@ -13,109 +14,186 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
-from transformers import TrainerCallback, set_seed
+from torch import distributed
+from transformers import PreTrainedTokenizerBase, set_seed
 
+from data.provenance import commit
 from data.settings import build
 from model import config as model_config
 from model.grounding import GroundingModel
+from model.placement import PLAIN
 from model.tokens import train_tokenizer
-from train import lora, objectives
+from train import lora, objectives, origin, rounded
+from train.callbacks import Plain, Rounds, Unnamed
+from train.guarded import FULL
 from train.parameters import counts, select
-from train.provenance import commit
-from train.recipe import Recipe, load
-from train.trainer import StageTrainer, arguments, last_checkpoint
+from train.recipe import Recipe, load, zero_stage
+from train.saving import last_checkpoint
+from train.stopping import Ends, Interrupted, end_workers, worker_died
+from train.trainer import StageTrainer, arguments
 
 log = logging.getLogger("train")
+WORKER = "a data worker died ({}); the same command goes on from the last checkpoint"
 
 
 def main(argv: list[str]) -> int:
-    """Train; returns 0 when the run reached its last step, 2 when the recipe cannot work."""
+    """Train; returns 0 when the run reached its last step, 2 when it cannot, 143 when it was told to stop before."""
     parser = argparse.ArgumentParser()
     parser.add_argument("recipe")
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("--restart", action="store_true")
     parser.add_argument("--local_rank", type=int, default=0)
     args = parser.parse_args(argv)
-    first = int(os.environ.get("RANK", "0")) == 0
-    logging.basicConfig(level=logging.INFO if first else logging.ERROR, format="%(message)s")
+    logging.basicConfig(level=logging.INFO if first_process() else logging.ERROR, format="%(message)s")
     try:
         train(load(args.recipe, args.overrides), restart=args.restart)
-    except ValueError as error:
-        print(f"pinpoint train: {error}", file=sys.stderr)
-        return 2
+        _leave_group()
+    except Interrupted as error:
+        log.info("%s", error)
+        _leave_group()
+        return 143
+    except (ValueError, FloatingPointError) as error:
+        return _failed(str(error))
+    except (OSError, EOFError, RuntimeError) as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return _failed(f"the disk is full ({error}): make room, and the same command goes on")
+        if str(error).startswith("DataLoader worker") or worker_died():
+            return _failed(WORKER.format(" ".join(f"{type(error).__name__} {error}".split())[:300]))
+        raise
+    finally:
+        end_workers()
     return 0
 
 
-def train(recipe: Recipe, restart: bool = False) -> GroundingModel:
-    """Run a recipe to its last step and return the finished model.
+def _leave_group() -> None:
+    """Every process is here, and none waits for another."""
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
+def _failed(reason: str) -> int:
+    """Say in one line why it ends; what a data worker raised says so in its last line."""
+    lines = [line.strip() for line in reason.splitlines() if line.strip()]
+    if lines and lines[0].startswith("Caught "):
+        lines = [lines[-1].partition(": ")[2] or lines[-1]]
+    print(f"\npinpoint train: {' '.join(lines)}", file=sys.stderr, flush=True)  # the progress bar leaves its line open
+    return 2
+
+
+def train(recipe: Recipe, restart: bool = False) -> None:
+    """Run a recipe to its last step; the finished model is in its folder ``model``.
 
     Raises:
         ValueError: the recipe cannot work.
-        FloatingPointError: the loss is no longer a number.
+        FloatingPointError: the loss is no longer a number, or rose out of measure.
+        Interrupted: it was told to stop, and has saved.
     """
+    ends = Ends()
     out = Path(recipe.out)
-    if restart:
+    if restart and first_process():
         shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
+    if first_process():
+        log.addHandler(logging.FileHandler(out / "log.txt", encoding="utf-8"))
     set_seed(recipe.seed)
     model = start(recipe)
     if recipe.lora is not None:
+        set_seed(recipe.seed)  # adapters begin alike whatever channels and policy the model has
         lora.attach(model, recipe.lora)
+    if recipe.bits is not None:
+        rounded.leave_out(model)
+    if recipe.recompute:
+        model.backbone.recompute()
     module = objectives.load(recipe.objective)
     options = build(module.Options, recipe.options, "options")
     objective = module.Objective(model, options)
-    select(objective, recipe.train)
+    select(objective, recipe.train, rounded.names(objective, model) if recipe.bits else ())
+    origin.hold(model, recipe)  # steps are smaller than half precision tells apart
     for part, (learn, total) in counts(objective).items():
         log.info("%-28s %12s of %12s parameters learn", part, f"{learn:,}", f"{total:,}")
-    _describe(recipe, out)
+    _describe(recipe, objective, out)
 
-    resume, step = last_checkpoint(out)
-    images = recipe.batch * recipe.accumulate * int(os.environ.get("WORLD_SIZE", "1"))
-    data = module.dataset(model, options, recipe.first + step * images, max(1, recipe.steps - step) * images)
-    trainer = StageTrainer(
-        objective,
-        recipe,
-        arguments(recipe, recipe.steps),
-        train_dataset=data,
-        data_collator=functools.partial(_collate, module, model),
-        callbacks=[Keep(model, out)],
-    )
-    if step < recipe.steps:
-        if resume:
-            log.info("going on from step %d", step)
-        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-    finished = lora.merged(model)
-    if trainer.is_world_process_zero():
-        finished.save_pretrained(out / "model")
-    return finished
+    resume, step = (None, 0) if restart else last_checkpoint(out)
+    if step >= recipe.steps and (out / "model").is_dir():
+        log.info("the run has done its %d steps already: give it more, or start it with --restart", step)
+        return
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    restore = _restoring(recipe, module, options) if recipe.bits else None
+    plain = Plain(model, recipe.lora, zero_stage(recipe) == 3, restore)
+    if hasattr(module, "trainer"):
+        trainer = module.trainer(objective, recipe, options, step, processes)
+    else:
+        images = recipe.batch * recipe.accumulate * processes
+        data = module.dataset(model, options, recipe.first + step * images, max(1, recipe.steps - step) * images)
+        collate = functools.partial(_collate, module, model, options)
+        bucketed = getattr(module, "bucketed", None) if recipe.bucket and recipe.accumulate > 1 else None
+        trainer = StageTrainer(
+            objective,
+            recipe,
+            arguments(recipe, recipe.steps),
+            collate=collate,
+            bucketed=bucketed,
+            train_dataset=data,
+            data_collator=_together if bucketed else collate,
+        )
+    trainer.keep = functools.partial(plain.keep, out / "model")
+    trainer.add_callback(Rounds(trainer, plain, ends))
+    trainer.add_callback(Unnamed())
+    if resume:
+        log.info("going on from step %d", step)
+    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    if trainer.state.global_step < recipe.steps:
+        raise Interrupted(f"stopped after step {trainer.state.global_step}; the same command goes on from there")
+
+
+def first_process() -> bool:
+    """Whether this is the first process of the run."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def _restoring(recipe: Recipe, module: Any, options: Any) -> Callable[[GroundingModel], GroundingModel]:
+    """What makes a model that can be saved of one that trains on rounded weights."""
+    assert recipe.lora is not None
+
+    def read() -> GroundingModel:
+        model = start(rounded.unrounded(recipe))
+        module.Objective(model, options)  # it may begin a layer policy, or let answers begin with thinking
+        return model
+
+    return functools.partial(rounded.restored, adapters=recipe.lora, read=read)
 
 
 def start(recipe: Recipe) -> GroundingModel:
     """The model a run begins with: from a preset (with a tokenizer of its own) or a checkpoint, plus taken parts.
 
     Raises:
-        ValueError: a part of ``take`` is unknown, or does not fit.
+        ValueError: a part of ``take`` is unknown, or does not fit; or random weights are to be rounded.
     """
     if recipe.init in model_config.presets():
-        tokenizer = train_tokenizer(_texts(recipe.tokenizer_texts), recipe.tokenizer_vocabulary)
-        model = GroundingModel.build(model_config.preset(recipe.init), tokenizer)
+        rounded.check_start(recipe)
+        model = GroundingModel.build(model_config.preset(recipe.init), tokenizer(recipe))
     else:
-        # What learns is float32, however it was stored: steps are smaller than half precision tells apart.
-        model = GroundingModel.from_pretrained(recipe.init, dtype=torch.float32)
+        model = origin.read(recipe)
     for part, folder in recipe.take.items():
         try:
-            mine, theirs = _part(model, part), _part(GroundingModel.from_pretrained(folder, dtype=torch.float32), part)
+            other = GroundingModel.from_pretrained(origin.folder(folder), PLAIN)
+            mine, theirs = _part(model, part), _part(other, part)
             mine.load_state_dict(theirs.state_dict())
         except RuntimeError as error:
             raise ValueError(f"take: the {part} of {folder} has another shape than that of {recipe.init}") from error
     return model
+
+
+def tokenizer(recipe: Recipe) -> PreTrainedTokenizerBase:
+    """The tokenizer of a run that begins with random weights, trained on the world's texts."""
+    return train_tokenizer(_texts(recipe.tokenizer_texts), recipe.tokenizer_vocabulary)
 
 
 def _texts(count: int) -> Iterator[str]:
@@ -138,30 +216,27 @@ def _part(model: GroundingModel, name: str) -> torch.nn.Module:
     return parts[name]
 
 
-def _collate(module: Any, model: GroundingModel, items: list[Any]) -> dict[str, Any]:
-    return {"batch": module.collate(model, items)}
+def _collate(module: Any, model: GroundingModel, options: Any, items: list[Any]) -> dict[str, Any]:
+    batch = module.collate(model, items)
+    counts = module.counts(model, options, batch) if hasattr(module, "counts") else None
+    return {"batch": batch, "counts": counts}
 
 
-class Keep(TrainerCallback):
-    """Renews the run's usable checkpoint at every save; with adapters only the last one is merged and written."""
-
-    def __init__(self, model: GroundingModel, out: Path) -> None:
-        self.model, self.out = model, out
-
-    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if state.is_world_process_zero:
-            lora.merged(self.model).save_pretrained(self.out / "model")
+def _together(items: list[Any]) -> dict[str, Any]:
+    """The items as they are: they are put together when all of the step are there."""
+    return {"items": items}
 
 
-def _describe(recipe: Recipe, out: Path) -> None:
-    if int(os.environ.get("RANK", "0")) != 0:
+def _describe(recipe: Recipe, objective: torch.nn.Module, out: Path) -> None:
+    if not first_process():
         return
     (out / "recipe.yaml").write_text(yaml.safe_dump(dataclasses.asdict(recipe), sort_keys=False), encoding="utf-8")
-    packages = ("torch", "transformers", "deepspeed", "peft", "segment-anything")
+    packages = ("torch", "transformers", "deepspeed", "peft", "trl", "segment-anything")
     facts = {
         "commit": commit(),
         "command": sys.argv,
         "seed": recipe.seed,
+        "learn": {part: learn for part, (learn, _) in counts(objective).items() if learn},
         "python": sys.version.split()[0],
         "versions": {name: version(name) for name in packages},
         "threads": torch.get_num_threads(),
@@ -169,5 +244,19 @@ def _describe(recipe: Recipe, out: Path) -> None:
     (out / "run.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 
+def _end(code: int) -> None:
+    """End without taking Python and its libraries apart.
+
+    Groups that DeepSpeed keeps have threads that outlive ``destroy_process_group``; one that drops its last Python
+    object while the interpreter goes away aborts a process whose work is done (exit code 250 of the launcher).
+    """
+    if code != 2:  # what others registered: a run of W&B ends. A failed process has others waiting for it
+        atexit._run_exitfuncs()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    _end(main(sys.argv[1:]))

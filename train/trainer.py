@@ -1,44 +1,54 @@
 """The transformers Trainer, told what a batch of ours is, what to log, and how to go on where a run stopped."""
 
+import json
 import logging
-import math
+import random
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from accelerate.utils import gather_object
 from torch import nn
 from torch.utils.data import Dataset, Sampler, SequentialSampler
-from transformers import Trainer, TrainingArguments
+from transformers import TrainingArguments
 
 from data.tally import Tally
+from train.guarded import Guarded
 from train.parameters import groups
 from train.recipe import DEEPSPEED, Recipe
+from train.watch import Watch
 
 log = logging.getLogger(__name__)
 
 
-def arguments(recipe: Recipe, total_steps: int) -> TrainingArguments:
-    """The recipe in the Trainer's own terms."""
-    return TrainingArguments(
+A = TypeVar("A", bound=TrainingArguments)
+
+
+def arguments(recipe: Recipe, total_steps: int, kind: type[A] = TrainingArguments, **more: Any) -> A:  # type: ignore[assignment]
+    """The recipe in the Trainer's own terms, or in those of a ``kind`` of Trainer that knows ``more``."""
+    return kind(
         output_dir=str(Path(recipe.out) / "checkpoints"),
         per_device_train_batch_size=recipe.batch,
         gradient_accumulation_steps=recipe.accumulate,
         max_steps=total_steps,
         lr_scheduler_type="warmup_stable_decay" if recipe.decay else "constant_with_warmup",
-        lr_scheduler_kwargs={"num_decay_steps": recipe.decay} if recipe.decay else None,
+        lr_scheduler_kwargs=(
+            {"num_decay_steps": recipe.decay, "decay_type": recipe.decay_shape} if recipe.decay else None
+        ),
         warmup_steps=recipe.warmup,
         weight_decay=recipe.weight_decay,
         max_grad_norm=recipe.clip,
         optim="adamw_torch_fused",
         logging_steps=recipe.log_steps,
+        logging_nan_inf_filter=False,  # a run that comes apart stops, and looking would wait for the device
         save_steps=recipe.save_steps,
-        save_total_limit=recipe.keep,
+        save_total_limit=None,  # train.saving keeps what is to be kept
         seed=recipe.seed,
-        report_to=["tensorboard"],
+        report_to=list(recipe.report),
+        run_name=Path(recipe.out).name,
         deepspeed=str(DEEPSPEED / f"{recipe.deepspeed}.json"),
         use_cpu=not torch.cuda.is_available(),
         dataloader_num_workers=recipe.workers,
@@ -47,17 +57,56 @@ def arguments(recipe: Recipe, total_steps: int) -> TrainingArguments:
         dataloader_pin_memory=torch.cuda.is_available(),
         remove_unused_columns=False,
         ignore_data_skip=True,  # the dataset itself begins where the run stopped: drawing skipped scenes costs minutes
+        **more,
     )
 
 
-class StageTrainer(Trainer):
-    """Trains an objective whose ``forward(batch)`` returns named losses; each is logged by its own name."""
+@dataclass(frozen=True)
+class Micro:
+    """What is known of a micro-batch before it is computed.
 
-    def __init__(self, objective: nn.Module, recipe: Recipe, args: TrainingArguments, **kwargs: Any) -> None:
+    Attributes:
+        counts: by loss, of how many targets it is the mean, in each picture.
+        shares: what its means count for in the step's loss; None for an objective that does not count.
+        last: of its step.
+    """
+
+    counts: dict[str, list[float]]
+    shares: dict[str, float] | None
+    last: bool
+
+
+class StageTrainer(Guarded):
+    """Trains an objective whose ``forward(batch)`` returns named losses; each is logged by its own name.
+
+    Where the objective counts targets, the loss of a step is the mean over the targets of all its micro-batches and
+    processes: however a step is divided, its gradient is the same.
+
+    Args:
+        objective: whose losses are learned.
+        recipe: of the run.
+        args: :func:`arguments` of it.
+        collate: items of a micro-batch -> {"batch", "counts"}.
+        bucketed: items of a step, how many micro-batches -> the items of each; ``data_collator`` then gives {"items"}.
+    """
+
+    def __init__(
+        self,
+        objective: nn.Module,
+        recipe: Recipe,
+        args: TrainingArguments,
+        collate: Callable[[list[Any]], dict[str, Any]] | None = None,
+        bucketed: Callable[[list[Any], int], list[list[Any]]] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(model=objective, args=args, **kwargs)
-        self.recipe = recipe
+        self.loss_is_scaled_for_ga = True
+        self.recipe, self.out = recipe, Path(recipe.out)
+        self.watch = Watch(recipe.explodes)
+        self._collate, self._bucketed = collate, bucketed
         self._sums: dict[str, float] = defaultdict(float)
-        self._counts: dict[str, int] = defaultdict(int)
+        self._counts: dict[str, float] = defaultdict(float)
+        self._noted: list[tuple[list[str], torch.Tensor, Micro, Any]] = []
         self._tally: Tally | None = None
         self._drawn = (-1, 0)  # the step, and which of its accumulated batches
 
@@ -66,70 +115,124 @@ class StageTrainer(Trainer):
         if self.optimizer is None:
             assert isinstance(self.model, nn.Module)
             built = groups(self.model, self.recipe.train, self.recipe.weight_decay)
-            self.optimizer = torch.optim.AdamW(built, betas=(0.9, 0.98), fused=True)
+            self.optimizer = torch.optim.AdamW(built, betas=self.recipe.betas, fused=True)
         return self.optimizer
+
+    # A step
+
+    def get_batch_samples(
+        self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
+    ) -> tuple[list[Any], None]:
+        """The micro-batches of a step, with what each counts for in it."""
+        lots, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
+        if self._bucketed is not None and self._collate is not None and lots:
+            items = [item for lot in lots for item in lot["items"]]
+            lots = [self._collate(lot) for lot in self._bucketed(items, len(lots))]
+        return [{**lot, "micro": micro} for lot, micro in zip(lots, self._micros(lots), strict=True)], None
+
+    def _micros(self, lots: list[dict[str, Any]]) -> list[Micro]:
+        counts: list[dict[str, list[float]]] = [lot.get("counts") or {} for lot in lots]
+        names = sorted(counts[0]) if counts else []
+        own = [sum(sum(count[name]) for count in counts) for name in names]
+        totals = dict(zip(names, self.processes.sum(own), strict=True)) if names else {}
+        made = []
+        for number, count in enumerate(counts):
+            shares = {n: self.processes.count * sum(count[n]) / max(totals[n], 1e-6) for n in names} if names else None
+            made.append(Micro(count, shares, number == len(counts) - 1))
+        return made
 
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """Run the objective under the recipe's precision and note its parts."""
         self._seed()
-        batch = inputs["batch"].to(self.args.device)
+        batch, micro = inputs["batch"].to(self.args.device), inputs["micro"]
         with torch.autocast(self.args.device.type, dtype=torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-            parts = model(batch)
-        if not math.isfinite(loss := float(parts["loss"].detach())):
-            raise FloatingPointError(
-                f"the loss became {loss} at step {self.state.global_step}; parts: {_floats(parts)}"
-            )
-        for name, value in _floats(parts).items():
-            self._sums[name] += value
-            self._counts[name] += 1
+            parts = model(batch) if micro.shares is None else model(batch, micro.shares)
+        loss = parts["loss"] if micro.shares is not None else parts["loss"] / self.current_gradient_accumulation_steps
+        named = {**parts, "loss": loss}
+        values = torch.stack([value.detach().float() for value in named.values()])
+        self._noted.append((list(named), values, micro, batch))
         if (counted := getattr(batch, "tally", None)) is not None:
             self._tally = (self._tally or Tally()).add([counted])
-        return (parts["loss"], parts) if return_outputs else parts["loss"]
+        if micro.last:  # DeepSpeed steps within the backward pass: this is the moment to look
+            self._settle()
+        return (loss, parts) if return_outputs else loss
 
     def _seed(self) -> None:
         """What a step draws depends on the seed, the step and the process alone, not on what was drawn before: a run
-        that goes on draws what it would have drawn."""
+        that goes on draws what it would have drawn. Python's own random numbers are the same in all processes."""
         step = self.state.global_step
         self._drawn = (step, self._drawn[1] + 1) if self._drawn[0] == step else (step, 0)
         torch.manual_seed(Random(f"{self.recipe.seed} {self.args.process_index} {self._drawn}").getrandbits(63))
+        random.seed(f"{self.recipe.seed} {self._drawn}")
+
+    def _settle(self) -> None:
+        """Bring the parts of the step's micro-batches from the device, all at once, and look whether they are right."""
+        noted, self._noted = self._noted, []
+        numbers = iter(torch.cat([values for _, values, _, _ in noted]).tolist())
+        rows = [dict(zip(names, numbers, strict=False)) for names, _, _, _ in noted]
+        total = self.processes.sum([sum(row["loss"] for row in rows)])[0] / self.processes.count
+        if (wrong := self.watch.wrong(total)) is not None:
+            self._stop(wrong, rows, [batch for _, _, _, batch in noted])
+        for row, (_, _, micro, batch) in zip(rows, noted, strict=True):
+            for name, value in row.items():
+                weight = _weight(name, micro.counts, getattr(batch, "sources", ()))
+                self._sums[name] += weight * value
+                self._counts[name] += weight
+
+    def _stop(self, wrong: str, rows: list[dict[str, float]], batches: list[Any]) -> None:
+        """Write down what the step was made of, save the state before it, and give up.
+
+        Raises:
+            FloatingPointError: always.
+        """
+        step = self.state.global_step
+        pictures = [list(getattr(batch, "ids", ())) for batch in batches]
+        told = self.processes.every({"losses": rows, "samples": pictures})
+        path = self.out / "stopped.json"
+        if self.processes.first:
+            facts = {"step": step, "reason": wrong, "processes": told}
+            path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        broken = [name for name, p in self.model.named_parameters() if not torch.isfinite(p).all()]  # type: ignore[union-attr]
+        if self.processes.any(bool(broken)):
+            saved = f"weights are broken already, and the last checkpoint stays ({broken[:1]} ...)"
+        else:
+            self._save_checkpoint(self.model, None)  # type: ignore[arg-type]
+            saved = f"the state before is in checkpoint-{step}"
+        raise FloatingPointError(f"{wrong} at step {step + 1}; {saved}, the samples of the step are in {path}")
+
+    # Logs
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        """Add the mean of each part since the last line, and what each source of a mixture brought to all processes."""
-        for name, total in self._sums.items():
-            if name != "loss":
-                logs[name] = round(total / self._counts[name], 4)
+        """Add the mean of each part since the last line, over all processes, and what each source of a mixture
+        brought."""
+        total: dict[str, float] = defaultdict(float)
+        counts: dict[str, float] = defaultdict(float)
+        tally, own = Tally(), (dict(self._sums), dict(self._counts), self._tally)
+        for own_sums, own_counts, own_tally in self.processes.every(own):
+            for name, value in own_sums.items():
+                total[name] += value
+                counts[name] += own_counts[name]
+            tally.add([own_tally] if own_tally is not None else [])
+        logs |= {name: value / counts[name] for name, value in total.items() if name != "loss" and counts[name]}
         self._sums.clear()
         self._counts.clear()
-        if self._tally is not None:  # in all processes or in none
-            logs |= Tally().add(gather_object([self._tally])).named()
+        if self._tally is not None:
+            logs |= tally.named()
             self._tally = Tally()
         super().log(logs, *args, **kwargs)
+
+    # Data
 
     def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> Sampler[int]:
         return SequentialSampler(train_dataset or self.train_dataset)  # type: ignore[arg-type]
 
-    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        """Nothing: DeepSpeed's own checkpoint beside it holds the weights, with the optimizer's state."""
-        Path(output_dir or str(self.args.output_dir)).mkdir(parents=True, exist_ok=True)
 
-
-def _floats(parts: dict[str, torch.Tensor]) -> dict[str, float]:
-    return {name: float(value.detach()) for name, value in parts.items()}
-
-
-def last_checkpoint(out: Path) -> tuple[Path | None, int]:
-    """The newest complete checkpoint of a run and its step; (None, 0) if there is none.
-
-    The Trainer writes ``trainer_state.json`` last: a folder without it was cut off in the middle of a save.
-    """
-    found = [(int(path.name.rpartition("-")[2]), path) for path in _complete(out / "checkpoints")]
-    step, path = max(found, default=(0, None), key=lambda pair: pair[0])
-    return path, step
-
-
-def _complete(folder: Path) -> Iterator[Path]:
-    for path in folder.glob("checkpoint-*"):
-        if (path / "trainer_state.json").is_file() and path.name.rpartition("-")[2].isdigit():
-            yield path
+def _weight(name: str, counts: dict[str, list[float]], sources: tuple[str, ...]) -> float:
+    """Of how many targets a logged mean is; 1 for what is not counted."""
+    source, _, plain = name.rpartition("/")
+    known = counts.get(plain)
+    if known is None:
+        return 1.0
+    return sum(known) if not source else sum(n for n, own in zip(known, sources, strict=True) if own == source)

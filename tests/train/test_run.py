@@ -1,118 +1,109 @@
 """Whole runs through the DeepSpeed launcher, on a tiny model."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-import safetensors.torch
 import torch
-import yaml
 from PIL import Image
 
 from model.grounding import GroundingModel
 from tests import tiny
-
-ROOT = Path(__file__).resolve().parents[2]
-
-RECIPE = {
-    "objective": "grounding",
-    "options": {"conversations": 2, "images": 1, "masks": 1, "corrected": 0.5},
-    "train": {r"^model\.backbone\.": 1e-3, r"^model\.channels\.": 1e-3, r"^model\.segmenter\.mask_decoder\.": 1e-3},
-    "batch": 2,
-    "warmup": 1,
-    "precision": "fp32",
-    "workers": 0,
-    "log_steps": 1,
-    "save_steps": 2,
-}
+from tests.train import runs
+from train import run
+from train.launch import main
+from train.recipe import load
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A checkpoint of random weights and a recipe that trains it."""
-    made = tmp_path_factory.mktemp("run")
-    tiny.model().save_pretrained(made / "start")
-    recipe = {**RECIPE, "init": str(made / "start"), "out": str(made / "out"), "steps": 4}
-    (made / "recipe.yaml").write_text(yaml.safe_dump(recipe))
-    return made
+    return tmp_path_factory.mktemp("run")
 
 
-def launch(folder, *overrides):
-    words = [sys.executable, "-c", "import sys; from train.launch import main; sys.exit(main(sys.argv[1:]))"]
-    done = subprocess.run(
-        [*words, str(folder / "recipe.yaml"), *overrides],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},  # sums over several threads differ in their last digits
-        capture_output=True,
-        text=True,
-        timeout=600,
+@pytest.fixture(scope="module")
+def recipe(folder):
+    return runs.begin(folder)
+
+
+class Enough(Exception):
+    pass
+
+
+def test_adapters_begin_alike_whatever_the_model_has_beside_the_language_model(folder, recipe, monkeypatch):
+    made = []
+
+    def attach(model, how):
+        original(model, how)
+        made.append({name: p.detach().clone() for name, p in model.named_parameters() if "lora_A" in name})
+        raise Enough
+
+    original = run.lora.attach
+    monkeypatch.setattr(run.lora, "attach", attach)
+    monkeypatch.setattr(run, "Ends", object)
+    monkeypatch.setattr(run, "first_process", lambda: False)
+    tiny.model(channels={"points": {}}, layer={"policy": "sampled", "baseline": "critic"}).save_pretrained(
+        folder / "other"
     )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done
-
-
-def weights(out):
-    return weights_of(out / "model")
+    for begin, seed in (("start", 0), ("other", 0), ("start", 1)):
+        words = [f"init={folder / begin}", f"seed={seed}", "lora={rank: 2, alpha: 4}", f"out={folder / 'begun'}"]
+        with pytest.raises(Enough):
+            run.train(load(str(recipe), words))
+    one, two, other = made
+    assert one.keys() == two.keys() and one
+    assert all(torch.equal(value, two[name]) for name, value in one.items())
+    assert not any(torch.equal(value, other[name]) for name, value in one.items())
 
 
 @pytest.mark.slow
-def test_a_run_in_two_pieces_equals_one_in_one_piece(folder):
-    launch(folder, f"out={folder / 'whole'}")
-    launch(folder, f"out={folder / 'pieces'}", "steps=2")
-    launch(folder, f"out={folder / 'pieces'}", "steps=4")
-    whole, pieces = weights(folder / "whole"), weights(folder / "pieces")
-    assert whole.keys() == pieces.keys()
-    astray = [name for name, value in whole.items() if not torch.equal(value, pieces[name])]
-    assert not astray  # the same batches, draws, weights and moments, to the last bit
-    begin = weights_of(folder / "start")
-    moved = {name.split("/")[0] for name, value in whole.items() if not torch.equal(value, begin[name])}
+def test_a_run_in_two_pieces_equals_one_in_one_piece(folder, recipe):
+    runs.launched(recipe, f"out={folder / 'whole'}")
+    runs.launched(recipe, f"out={folder / 'pieces'}", "steps=2")
+    runs.launched(recipe, f"out={folder / 'pieces'}", "steps=4")
+    whole = runs.weights(folder / "whole")
+    assert not runs.astray(whole, runs.weights(folder / "pieces"))  # batches, draws, weights, moments: to the last bit
+    moved = {name.split("/")[0] for name in runs.astray(whole, runs.weights(folder / "start"))}
     assert moved == {"model.safetensors", "channels.safetensors", "segmenter.safetensors"}
-    assert {"recipe.yaml", "run.json", "model", "checkpoints"} <= {path.name for path in (folder / "whole").iterdir()}
-    assert set(json.loads((folder / "whole" / "run.json").read_text())) >= {"commit", "versions", "seed", "command"}
+    assert {"recipe.yaml", "run.json", "log.txt", "log.jsonl", "model", "checkpoints"} <= {
+        path.name for path in (folder / "whole").iterdir()
+    }
+    told = json.loads((folder / "whole" / "run.json").read_text())
+    assert set(told) >= {"commit", "versions", "seed", "command"}
+    model = tiny.model()
+    drawn = (model.segmenter.mask_decoder, model.segmenter.prompt_encoder)
+    assert told["learn"] == {
+        "model.backbone": sum(p.numel() for p in model.backbone.parameters()),
+        "model.channels": sum(p.numel() for p in model.channels.parameters()),
+        "model.segmenter": sum(p.numel() for part in drawn for p in part.parameters()),
+    }
+    lines = [json.loads(line) for line in (folder / "whole" / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if line.get("seconds_per_step", 0) > 0] == [2, 3, 4]
     assert list((folder / "whole" / "checkpoints" / "runs").rglob("events.*"))
 
 
-def weights_of(model_folder):
-    made = {}
-    for path in sorted(model_folder.rglob("*.safetensors")):
-        made |= {f"{path.name}/{k}": v for k, v in safetensors.torch.load_file(path).items()}
-    return made
-
-
 @pytest.mark.slow
-def test_adapters_are_merged_into_a_plain_checkpoint(folder):
+def test_adapters_are_merged_into_a_plain_checkpoint(folder, recipe):
     out = folder / "adapters"
-    launch(folder, f"out={out}", "steps=2", "lora={rank: 2, alpha: 4}", "train={lora_: 1e-2}")
-    begin, end = weights_of(folder / "start"), weights(out)
-    assert begin.keys() == end.keys()
-    changed = {name for name, value in end.items() if not torch.equal(value, begin[name])}
+    runs.launched(recipe, f"out={out}", "steps=2", "lora={rank: 2, alpha: 4}", "train={lora_: 1e-2}")
+    changed = runs.astray(runs.weights(folder / "start"), runs.weights(out))
     assert changed and all("language_model" in name and "_proj" in name for name in changed)
     GroundingModel.from_pretrained(out / "model")
 
 
 @pytest.mark.slow
-def test_two_processes_under_zero_2_finish(folder):
+def test_two_processes_under_zero_2_finish(folder, recipe):
     out = folder / "two"
-    launch(folder, f"out={out}", "steps=2", "processes=2", "batch=1", "deepspeed=zero2")
-    begin, end = weights_of(folder / "start"), weights(out)
-    assert any(not torch.equal(value, begin[name]) for name, value in end.items())
+    runs.launched(recipe, f"out={out}", "steps=2", "processes=2", "batch=1", "deepspeed=zero2")
+    assert runs.astray(runs.weights(folder / "start"), runs.weights(out))
 
 
-@pytest.mark.slow
-def test_a_wrong_recipe_starts_nothing(folder):
-    from train.launch import main
-
+def test_a_wrong_recipe_starts_nothing(folder, recipe):
     with pytest.raises(ValueError, match="did you mean 'steps'"):
-        main([str(folder / "recipe.yaml"), "step=2"])
+        main([str(recipe), "step=2"])
     assert not (folder / "out").exists()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_run_on_a_mixture_goes_on_in_the_middle_of_an_epoch(folder, workers):
+def test_a_run_on_a_mixture_goes_on_in_the_middle_of_an_epoch(folder, recipe, workers):
     own = folder / f"trees{workers}" / "own"
     own.mkdir(parents=True)
     lines = []
@@ -125,12 +116,12 @@ def test_a_run_on_a_mixture_goes_on_in_the_middle_of_an_epoch(folder, workers):
     options = f"{{conversations: 2, images: 1, masks: 1, data: {{own: 3, world: 1}}, root: {own.parent}}}"
     more = [f"options={options}", f"workers={workers}"]
     out = {name: folder / f"{name}{workers}" for name in ("mixed", "halves")}
-    whole = launch(folder, f"out={out['mixed']}", *more)
-    launch(folder, f"out={out['halves']}", "steps=2", *more)
-    launch(folder, f"out={out['halves']}", "steps=4", *more)
-    one, two = (weights(out[name]) for name in ("mixed", "halves"))
-    assert not [name for name, value in one.items() if not torch.equal(value, two[name])]
+    whole = runs.launched(recipe, f"out={out['mixed']}", *more)
+    runs.launched(recipe, f"out={out['halves']}", "steps=2", *more)
+    runs.launched(recipe, f"out={out['halves']}", "steps=4", *more)
+    assert not runs.astray(*(runs.weights(out[name]) for name in ("mixed", "halves")))
     logged = whole.stdout + whole.stderr
     assert "own/train/learned" in logged and "own/train/mask_share" in logged
-    both = launch(folder, f"out={folder / f'both{workers}'}", "steps=1", "processes=2", "deepspeed=zero2", *more)
+    more += ["steps=1", "processes=2", "deepspeed=zero2"]
+    both = runs.launched(recipe, f"out={folder / f'both{workers}'}", *more)
     assert "'own/train/pictures': 3" in both.stdout + both.stderr  # of four, from both processes

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import torch
 
-from train.trainer import StageTrainer
+from train.trainer import StageTrainer, _weight
 
 
 def drawn(seed=0, process=0, steps=(0, 0, 1)):
@@ -25,3 +25,22 @@ def test_a_step_draws_by_seed_step_and_process_alone():
     assert len(set(whole)) == 5  # accumulated batches draw apart
     assert drawn(steps=(1, 1, 2)) == whole[2:]
     assert not {*drawn(seed=1), *drawn(process=1)} & set(whole)
+
+
+def test_a_micro_batch_counts_for_its_share_of_the_targets_of_all_processes():
+    others = SimpleNamespace(count=2, sum=lambda own: [value + 6 for value in own])  # the other has six of each
+    lots = [{"counts": {"ce": [1.0, 2.0], "bce": [0.0, 0.0]}}, {"counts": {"ce": [3.0], "bce": [2.0]}}]
+    one, two = StageTrainer._micros(SimpleNamespace(processes=others), lots)
+    assert (one.last, two.last) == (False, True)
+    assert one.shares == {"ce": 2 * 3 / 12, "bce": 0.0}  # DeepSpeed takes the mean over two processes
+    assert two.shares == {"ce": 2 * 3 / 12, "bce": 2 * 2 / 8}
+    (uncounted,) = StageTrainer._micros(SimpleNamespace(processes=others), [{"counts": None}])
+    assert uncounted.shares is None
+
+
+def test_what_is_logged_weighs_as_many_targets_as_it_has():
+    counts, sources = {"ce": [1.0, 2.0, 4.0]}, ("a/train", "world", "a/train")
+    assert _weight("ce", counts, sources) == 7
+    assert _weight("a/train/ce", counts, sources) == 5
+    assert _weight("world/ce", counts, sources) == 2
+    assert _weight("loss", counts, sources) == 1
