@@ -5,6 +5,8 @@ every key and type before anything heavy starts.
 """
 
 import difflib
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +22,19 @@ DEEPSPEED = Path(__file__).parent / "deepspeed"
 
 @dataclass(frozen=True)
 class Lora:
-    """Adapters on the language model's projections (Hu et al. 2021); merged into the weights when the run ends."""
+    """Adapters on the language model's projections (Hu et al. 2021); merged into the weights when the run ends.
+
+    Attributes:
+        targets: the projections by name ("q_proj", "v_proj"); all of them if empty.
+        marks: the rows of ``<SEG>`` and ``<REJ>`` in embedding and head learn, too, and no others of them
+            ("trainable_tokens" in ``train`` gives their rate).
+    """
 
     rank: int = 16
     alpha: int = 32
     dropout: float = 0.0
+    targets: tuple[str, ...] = ()
+    marks: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,11 @@ class Recipe:
     Attributes:
         objective: a file of :mod:`train.objectives`.
         options: the settings of that objective, typed by its ``Options``.
-        init: a preset of :mod:`model.presets`, or a Pinpoint checkpoint folder.
+        init: a preset of :mod:`model.presets` (random weights), a Pinpoint checkpoint folder, or the name of a release
+            that was downloaded ("llava-1.5-7b").
+        preset: the preset whose channels, layer policy and marks are put on the networks of ``init``, new; as ``init``
+            has them if None.
+        published: the published system's losses and coordinates, faults included; ``preset`` is then its name.
         take: parts loaded over ``init``: {"segmenter": FOLDER}; parts are segmenter, tower, backbone and channels.
         tokenizer_texts: how many texts of the world the tokenizer is trained on when ``init`` is a preset (0: none are
             needed, the stage reads no text).
@@ -45,10 +59,25 @@ class Recipe:
         steps, batch, accumulate: optimizer steps, images a step and process, micro-batches a step.
         warmup, decay: steps of linear warm-up and of the final decay to zero (between them the rate is constant, so
             that a run can be continued by giving it more steps).
+        decay_shape: of that decay.
+        betas: of AdamW.
         precision: "bf16" (autocast) or "fp32".
+        frozen: what the weights that do not learn are held in; what learns is fp32 always.
+        bits: the language model's layers are read rounded to so many each (NF4, Dettmers et al. 2023), and only
+            adapters beside them learn; as they are if None.
+        recompute: the language model's layers are run again in the backward pass instead of being kept (Chen et al.
+            2016): a third more arithmetic for a small part of the memory.
+        bucket: put pictures of like length into the same micro-batch of a step, where it has several; the gradient is
+            the same.
         deepspeed: a file of train/deepspeed.
-        processes: how many processes the launcher starts.
-        save_steps, keep: how often a resumable checkpoint is written and how many are kept.
+        processes: how many processes the launcher starts on this machine.
+        hosts: a DeepSpeed hostfile of several machines ("NAME slots=8" a line): there as many as their slots.
+        save_steps, save_minutes: how often a resumable checkpoint is written; by the clock, too, if above 0.
+        keep: how many of them are kept, the newest, beside the one that validated best.
+        validate_steps, validate_count: how often the model answers questions of the world's split ``val``, never if 0,
+            and about how many scenes.
+        explodes: a loss above so many times the median of the last steps stops the run; 0: only one that is no number.
+        report: where losses are shown, beside the run's own log.jsonl: "tensorboard", "wandb".
     """
 
     objective: str
@@ -57,6 +86,8 @@ class Recipe:
     train: dict[str, float]
     steps: int
     batch: int
+    preset: str | None = None
+    published: bool = False
     options: dict[str, Any] = field(default_factory=dict)
     take: dict[str, str] = field(default_factory=dict)
     tokenizer_texts: int = 20000
@@ -65,22 +96,59 @@ class Recipe:
     accumulate: int = 1
     warmup: int = 50
     decay: int = 0
+    decay_shape: Literal["cosine", "linear"] = "cosine"
+    betas: tuple[float, float] = (0.9, 0.98)
     weight_decay: float = 0.05
     clip: float = 1.0
     precision: Literal["bf16", "fp32"] = "bf16"
+    frozen: Literal["bf16", "fp32"] = "fp32"
+    bits: Literal[4] | None = None
+    recompute: bool = False
+    bucket: bool = True
     seed: int = 0
     first: int = 0
     workers: int = 1
     processes: int = 1
+    hosts: str | None = None
     deepspeed: str = "zero0"
     save_steps: int = 200
+    save_minutes: float = 0.0
     log_steps: int = 10
     keep: int = 1
+    validate_steps: int = 0
+    validate_count: int = 64
+    explodes: float = 100.0
+    report: tuple[Literal["tensorboard", "wandb"], ...] = ("tensorboard",)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for numbers that could only fail later."""
+        for name in ("steps", "batch", "accumulate", "processes", "save_steps", "log_steps", "keep", "validate_count"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: {getattr(self, name)} is too few: at least 1")
+        for name in ("warmup", "decay", "workers", "validate_steps", "save_minutes", "explodes", "clip"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}: {getattr(self, name)} is below 0")
+
+
+def zero_stage(recipe: Recipe) -> int:
+    """The ZeRO stage of the recipe's DeepSpeed file."""
+    settings = json.loads((DEEPSPEED / f"{recipe.deepspeed}.json").read_text(encoding="utf-8"))
+    return int(settings.get("zero_optimization", {}).get("stage", 0))
 
 
 def names() -> list[str]:
     """Every shipped recipe, as one types it ("tiny/pretrain")."""
     return sorted(str(path.relative_to(RECIPES).with_suffix("")) for path in RECIPES.rglob("*.yaml"))
+
+
+def purpose(name: str) -> str:
+    """What a shipped recipe is for: how the comment at its head begins."""
+    head = []
+    for line in (RECIPES / f"{name}.yaml").read_text(encoding="utf-8").splitlines():
+        if not line.startswith("# ") or line.startswith("#   "):
+            break
+        head.append(line.removeprefix("# "))
+    return re.split(r"[.:;]( |$)", " ".join(head), maxsplit=1)[0]
 
 
 def find(recipe: str) -> Path:

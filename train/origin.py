@@ -1,0 +1,120 @@
+"""What a run begins with: a checkpoint's networks, as they are or under another preset's channels and layer policy."""
+
+import functools
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from data.sample import REJ
+from model import config as configs
+from model.config import ModelConfig, Part
+from model.grounding import GroundingModel
+from model.placement import PLAIN
+from model.released import here, near, table
+from train import rounded
+from train.recipe import Recipe
+
+
+def folder(name: str) -> Path:
+    """The folder of a checkpoint by its path, or of a release that was downloaded by its name.
+
+    Raises:
+        ValueError: it is not there.
+    """
+    found = here(name)
+    if found is not None:
+        return found
+    release = table().releases.get(name)
+    if release is not None and not release.is_part:
+        raise ValueError(f"{name} is not here yet: run `pinpoint download {name}` first")
+    close = near(name) if "/" not in name else None
+    raise ValueError(
+        f"{name!r} is neither a preset ({', '.join(configs.presets())}) nor a checkpoint: "
+        + (f"did you mean {close!r}? " if close else "")
+        + "Run the recipe before this one, or name a folder that holds config.json"
+    )
+
+
+def check(recipe: Recipe) -> None:
+    """See that the keys which say what a run begins with fit together, and that it is there.
+
+    Raises:
+        ValueError: they do not, or it is not.
+    """
+    presets = configs.presets()
+    for where in (recipe.init, *recipe.take.values()):
+        if where not in presets:
+            folder(where)
+    if recipe.preset is not None:
+        configs.preset(recipe.preset)
+        if recipe.init in presets:
+            raise ValueError("preset: it goes with a checkpoint as init; to begin with random weights name it as init")
+    if recipe.published:
+        from model import convert
+
+        if recipe.preset not in convert.available():
+            raise ValueError(f"published: preset must be one of {', '.join(convert.available())}, not {recipe.preset}")
+    if recipe.frozen == "bf16" and recipe.precision != "bf16":
+        raise ValueError("frozen: weights in bf16 need precision: bf16")
+    rounded.check(recipe)
+
+
+def configured(recipe: Recipe, held: ModelConfig) -> ModelConfig:
+    """A checkpoint's configuration with the channels, the layer policy and the marks of the recipe's preset; and, where
+    it is to train as was published, with that system's way to bring pictures in."""
+    assert recipe.preset is not None
+    chosen = configs.preset(recipe.preset)
+    options = {**held.backbone.options, "rej": chosen.backbone.options.get("rej", REJ)}
+    channels, layer, published = chosen.channels, chosen.layer, None
+    if recipe.published:
+        from model import convert
+
+        module = convert.load(recipe.preset)
+        traits = module.traits(module.Settings())
+        options |= traits.image
+        channels, layer, published = traits.channels, traits.layer, traits.name
+    return replace(
+        held,
+        backbone=Part(held.backbone.family, options),
+        channels=channels,
+        layer=layer,
+        published=published,
+    )
+
+
+def read(recipe: Recipe) -> GroundingModel:
+    """The model of a checkpoint, its backbone in what frozen weights are held in: on the CPU, or, if it is rounded, on
+    this process's GPU, where it is never whole before.
+
+    Raises:
+        ValueError: it is not there, or damaged.
+    """
+    change = None if recipe.preset is None else functools.partial(configured, recipe)
+    placement = PLAIN if recipe.frozen == "fp32" else replace(PLAIN, precision="bfloat16")
+    if recipe.bits is not None:
+        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
+        placement = replace(placement, bits=recipe.bits, device=device)
+    return GroundingModel.from_pretrained(folder(recipe.init), placement, change=change)
+
+
+def frozen(model: GroundingModel) -> Iterable[nn.Parameter]:
+    """The parameters that ``Recipe.frozen`` is about: those of the backbone and of the segmenter's encoder that do not
+    learn. What remains is small, and places points."""
+    for part in (model.backbone, model.segmenter.encoder):
+        yield from (parameter for parameter in part.parameters() if not parameter.requires_grad)
+
+
+def hold(model: GroundingModel, recipe: Recipe) -> None:
+    """Put what learns into float32, however it was read, and what does not into what the recipe says. Call it when it
+    is known which learns."""
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    if recipe.frozen == "bf16":
+        for parameter in frozen(model):
+            if parameter.is_floating_point():  # rounded weights are bytes
+                parameter.data = parameter.data.to(torch.bfloat16)
