@@ -1,0 +1,22 @@
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from app import presence
+
+
+def test_a_folder_goes_with_its_page(monkeypatch):
+    monkeypatch.setattr(presence, "LINGER", 0.2)
+    monkeypatch.setattr(presence, "LOOK", 0.02)
+    here = threading.Event()
+    here.set()
+    folder = tempfile.TemporaryDirectory()
+    presence.clear_up(folder, here.is_set)
+    time.sleep(0.4)
+    assert Path(folder.name).is_dir()
+    here.clear()
+    end = time.monotonic() + 20
+    while Path(folder.name).exists():
+        assert time.monotonic() < end
+        time.sleep(0.01)
