@@ -2,27 +2,22 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from app import export
 from data import masks
 from data.world.world import World
-from model.answer import Answer, Segment, SegmentEvidence
-from model.prompting.base import SegPrompts
-
-
-def segment(phrase, mask, rejected=False):
-    evidence = SegmentEvidence(np.zeros((2, 2), np.float32), SegPrompts(), torch.zeros(1, 1, 4, 4), "")
-    return Segment(phrase, mask, 0.0 if rejected else 0.87654, rejected, evidence)
+from model.answer import Answer
+from tests.app.export.talks import long
+from tests.eval.board import box, segment
 
 
 @pytest.fixture
 def answer():
     mask = np.zeros((6, 8), bool)
     mask[1:3, 2:6] = True
-    found = segment("the red cup", mask)
-    missing = segment("the lamp", np.zeros((6, 8), bool), rejected=True)
+    found = segment("the red cup", mask, score=0.87654)
+    missing = segment("the lamp", None, size=mask.shape)
     return Answer("?", "The red cup <SEG> is here, the lamp <REJ> is not.", (found, missing), {"total": 0.123456})
 
 
@@ -47,26 +42,6 @@ def test_text_has_no_marks_and_a_line_for_each_thing(answer):
     ]
 
 
-def test_the_overlay_and_the_masks_are_written(answer, tmp_path):
-    image = np.full((6, 8, 3), 90, np.uint8)
-    files = export.write(answer, image, tmp_path / "new" / "folder")
-    assert [file.name for file in files] == ["overlay.png", "mask-01-the-red-cup.png"]
-    assert ((np.array(Image.open(files[1])) == 255) == answer.segments[0].mask).all()
-    assert np.array(Image.open(files[0])).shape == (6, 8, 3)
-
-
-def test_a_phrase_cannot_leave_the_folder(tmp_path):
-    odd = Answer("?", "", (segment("../../etc/cup", np.ones((4, 4), bool)), segment("", np.ones((4, 4), bool))), {})
-    files = export.write(odd, np.zeros((4, 4, 3), np.uint8), tmp_path)
-    assert [file.name for file in files[1:]] == ["mask-01-etc-cup.png", "mask-02-mask.png"]
-
-
-def test_a_folder_that_cannot_be_made_is_named(answer, tmp_path):
-    (tmp_path / "taken").write_text("a file")
-    with pytest.raises(ValueError, match=r"taken.* cannot be written"):
-        export.write(answer, np.zeros((6, 8, 3), np.uint8), tmp_path / "taken" / "below")
-
-
 def test_a_sample_is_written_as_it_is(tmp_path):
     sample = World("test", 1, start=3).sample(0)
     line = json.loads(json.dumps(export.write_sample(sample, tmp_path, truth=True)))
@@ -76,3 +51,16 @@ def test_a_sample_is_written_as_it_is(tmp_path):
     for turn, true in zip(line["turns"], sample.turns, strict=True):
         assert [t["rle"] for t in turn["targets"]] == [t.rle for t in true.targets]
         assert all(t["empty"] == (t["rle"] is None) for t in turn["targets"])
+
+
+def test_pieces_are_the_whole_answer_without_marks():
+    given = long().answers[0]
+    made = export.pieces(given)
+    assert [given.segments[at].phrase for _, at in made if at is not None] == [
+        "the red cup",
+        "the ball",
+        "the <b>lamp</b>",
+    ]
+    assert "".join(words for words, _ in made) == "The red cup, the ball, and the <b>lamp</b>."
+    unnamed = Answer("?", "Here <SEG>.", (segment("", box(0, 0, 2, 2)),))
+    assert [words for words, _ in export.pieces(unnamed)] == ["Here", "", "."]

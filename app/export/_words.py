@@ -1,19 +1,17 @@
-"""What an answer or a scene leaves behind: words, JSON, masks and an overlay."""
+"""An answer in words and as JSON; a scene with its truth."""
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import html
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
-from app.drawing import overlay
 from data import masks
+from data.drawing import overlay
 from data.sample import Sample
 from model.answer import Answer
-from model.tokens import unmarked
+from model.tokens import MARK, unmarked
 
 
 def as_json(answer: Answer) -> dict[str, Any]:
@@ -42,20 +40,25 @@ def as_text(answer: Answer) -> str:
     return "\n".join(lines)
 
 
-def write(answer: Answer, image: np.ndarray, folder: Path) -> list[Path]:
-    """Write ``overlay.png`` and one black-and-white PNG for each mask; returns the files.
+def pieces(answer: Answer) -> list[tuple[str, int | None]]:
+    """An answer's words in order, without marks: those that name a thing with its segment's number, all others with
+    None."""
+    made: list[tuple[str, int | None]] = []
+    start = 0
+    for number, (mark, segment) in enumerate(zip(MARK.finditer(answer.text), answer.segments, strict=False)):
+        words = answer.text[start : mark.start()].rstrip()
+        split = words.lower().rfind(segment.phrase.lower()) if segment.phrase else -1
+        split = len(words) if split < 0 else split
+        made += [(words[:split], None), (words[split:], number)]
+        start = mark.end()
+    return [*made, (MARK.sub("", answer.text[start:]), None)]
 
-    Raises:
-        ValueError: the folder cannot be written.
-    """
-    given = [segment for segment in answer.segments if not segment.rejected]
-    files = [folder / "overlay.png"]
-    with writing(folder):
-        Image.fromarray(overlay(image, [segment.mask for segment in given])).save(files[0])
-        for number, segment in enumerate(given, start=1):
-            files.append(folder / f"mask-{number:02d}-{_slug(segment.phrase)}.png")
-            Image.fromarray(segment.mask.astype(np.uint8) * 255).save(files[-1])
-    return files
+
+def marked(answer: Answer, wrap: Callable[[str, int], str]) -> str:
+    """An answer's words as safe HTML, without marks: ``wrap`` puts an element round those that name a thing, which it
+    is given with the number of the segment."""
+    texts = ((html.escape(words), number) for words, number in pieces(answer))
+    return "".join(text if number is None else wrap(text, number) for text, number in texts)
 
 
 def write_sample(sample: Sample, folder: Path, truth: bool = False) -> dict[str, Any]:
@@ -80,21 +83,3 @@ def write_sample(sample: Sample, folder: Path, truth: bool = False) -> dict[str,
         for turn in sample.turns
     ]
     return {"id": sample.id, "image": f"{sample.id}.png", "turns": turns}
-
-
-@contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Make a folder if need be; what cannot be written inside the block becomes one plain line.
-
-    Raises:
-        ValueError: the folder cannot be made or written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        yield
-    except OSError as error:
-        raise ValueError(f"{folder} cannot be written ({error.strerror or error}); name another folder") from error
-
-
-def _slug(phrase: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", phrase.lower()).strip("-")[:40] or "mask"
