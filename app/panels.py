@@ -1,21 +1,28 @@
 """Pieces of the page. No text of a person, a file or the model is ever taken for HTML or Markdown."""
 
 import html
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable
 
 import numpy as np
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from app.drawing import colour, overlay
-from app.session import Exchange, Session
+from app.export import marked
+from app.session import Exchange
+from data.drawing import colour
 from data.world.world import World
 from model.answer import Answer
-from model.tokens import MARK
+from model.tokens import MARK, unmarked
 
-GALLERY = 6
+PERSON, MODEL = ":material/person:", ":material/my_location:"
 WRAP = "overflow-wrap:anywhere"
-WIDTH = 768  # a drawn scene of 256 pixels is shown three times as large
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
+
+
+def plain(text: str) -> str:
+    """Text for a label of Streamlit, which is Markdown: each of its signs is escaped, and a line stays one line."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
 @st.cache_data(show_spinner=False)
@@ -36,137 +43,93 @@ def scene(number: int) -> tuple[np.ndarray, tuple[str, ...]]:
     return image, tuple(questions)[:3]
 
 
-def enlarge(image: np.ndarray, masks: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
-    """A small picture and its masks, larger, so that outlines are smooth; a large one as it is."""
-    height, width = image.shape[:2]
-    factor = WIDTH / max(height, width)
-    if factor <= 1:
-        return image, list(masks)
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    bigger = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
-    smooth = [
-        np.asarray(Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Image.Resampling.BICUBIC)) > 127
-        for mask in masks
-    ]
-    return bigger, smooth
-
-
-def gallery(session: Session) -> None:
-    """Thumbnails to choose from, a new scene, an upload."""
-    with st.container(horizontal=True, gap="small"):
-        for number in range(GALLERY):
-            image, questions = scene(number)
-            with st.container(width=112):
-                st.image(_square(image), alt=f"drawn scene {number + 1}")
-                if st.button(f"Scene {number + 1}", key=f"scene-{number}", width="stretch"):
-                    session.show(image, f"Scene {number + 1}", questions)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        if st.button("New scene", icon=":material/casino:", key="new-scene"):
-            number = GALLERY + session.scene
-            session.scene += 1
-            image, questions = scene(number)
-            session.show(image, f"Scene {number + 1}", questions)
-        upload(session)
-
-
-def upload(session: Session) -> None:
-    """A picture of the person's own; a bad file gets one plain line."""
-    from data.images import open_image
-
-    given = st.file_uploader(
-        "Or a picture of your own",
-        type=["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"],
-        key="upload",
-        help="The model that ships knows drawn scenes, not photographs.",
-    )
-    if given is None or given.file_id == session.upload:
-        return
-    session.upload = given.file_id
-    try:
-        session.show(open_image(given.getvalue(), name=given.name), given.name)
-    except ValueError as error:
-        say_problem(str(error))
-
-
-def picture(session: Session, masks: bool) -> None:
-    """The picture with the newest answer's masks."""
-    assert session.image is not None
-    answer = session.last()
-    found = [s.mask for s in answer.segments if not s.rejected] if answer is not None and masks else []
-    big, smooth = enlarge(session.image, found)
-    st.image(overlay(big, smooth, outline=3) if smooth else big, width="stretch", alt=session.name)
-    if answer is not None:
-        legend(answer)
-
-
-def legend(answer: Answer) -> None:
-    """Each phrase with its colour and score; what is not there said plainly."""
-    rows, number = [], 0
-    for segment in answer.segments:
-        phrase = html.escape(segment.phrase or "this")
-        if segment.rejected:
-            rows.append(f"<li>{_dot(None)}{phrase}: <em>not here</em></li>")
-            continue
-        rows.append(f"<li>{_dot(colour(number))}{phrase} <small>score {segment.score:.2f}</small></li>")
-        number += 1
-    if rows:
-        st.html(f"<ul style='list-style:none;padding:0;margin:0;line-height:1.9'>{''.join(rows)}</ul>")
-
-
-def exchange(row: Exchange) -> None:
-    """One question and its answer, the phrases in the colours of their masks."""
-    with st.chat_message("user"):
-        st.html(f"<div style='{WRAP}'>{html.escape(row.question)}</div>")
-    with st.chat_message("assistant"):
+def exchange(row: Exchange, turn: str) -> None:
+    """One question and its answer, the phrases in the colours of their masks; ``turn`` is its name on the canvas."""
+    with st.chat_message("user", avatar=PERSON):
+        say(row.question)
+    with st.chat_message("assistant", avatar=MODEL):
         if row.answer is None:
             say_problem(row.problem or "no answer")
             return
-        st.html(f"<div style='{WRAP}'>{painted(row.answer)}</div>")
-        st.html(f"<small style='opacity:.7'>{row.answer.timings.get('total', 0.0):.1f} s</small>")
+        answer(row, turn)
 
 
-def painted(answer: Answer) -> str:
+def answer(row: Exchange, turn: str = "") -> None:
+    """An answer's words, the phrases in the colours of their masks, and what was out of the ordinary with it."""
+    st.html(f"<div style='{WRAP}'>{painted(row, turn)}</div>")
+    for note in row.answer.notes if row.answer is not None else ():
+        st.html(f"<small>{html.escape(note)}</small>")
+
+
+def took(answer: Answer) -> None:
+    """How long an answer took, and whether it was stopped."""
+    stopped = "stopped, " if answer.stop == "cancelled" else ""
+    st.html(f"<small style='opacity:.8'>{stopped}{answer.timings.get('total', 0.0):.1f} s</small>", width="content")
+
+
+def painted(row: Exchange, turn: str = "") -> str:
     """The answer as safe HTML: marks hidden, the phrase before each coloured as its mask."""
-    made, start, number = [], 0, 0
-    for mark, segment in zip(MARK.finditer(answer.text), answer.segments, strict=False):
-        words = answer.text[start : mark.start()].rstrip()
-        split = words.lower().rfind(segment.phrase.lower()) if segment.phrase else -1
-        before, phrase = (words[:split], words[split:]) if split >= 0 else (words, "")
-        if segment.rejected:
+    assert row.answer is not None
+    segments, inks = row.answer.segments, row.inks
+
+    def wrap(text: str, number: int) -> str:
+        style = f"background:rgba{(*colour(inks[number]), 0.35)};border-radius:4px;padding:1px 4px"
+        if segments[number].rejected:
             style = "text-decoration:underline dotted"
-        else:
-            style = f"background:rgba{(*colour(number), 0.35)};border-radius:4px;padding:1px 4px"
-            number += 1
-        made.append(f"{html.escape(before)}<span style='{style}'>{html.escape(phrase)}</span>")
-        start = mark.end()
-    return "".join(made) + html.escape(MARK.sub("", answer.text[start:]))
+        return f"<span data-mask='{number}' data-turn='{html.escape(turn)}' style='{style}'>{text}</span>"
+
+    return marked(row.answer, wrap)
 
 
-def suggestions(session: Session, ask: Callable[[str], None]) -> None:
+def reasons(answer: Answer) -> list[str]:
+    """For each segment that was rejected why: the sentence of the answer that says so. For the others ""."""
+    made, start = [], 0
+    marks = list(MARK.finditer(answer.text))
+    for number, segment in enumerate(answer.segments):
+        if not segment.rejected or number >= len(marks):
+            made.append("")
+            continue
+        mark = marks[number]
+        start = max((answer.text.rfind(sign, 0, mark.start()) for sign in (". ", "! ", "? ", "\n")), default=-1)
+        ends = [at for sign in ".!?\n" if (at := answer.text.find(sign, mark.end())) >= 0]
+        said = unmarked(answer.text[start + 1 : min(ends, default=len(answer.text)) + 1])
+        made.append(f"The model looked and answered that this is not in the picture: “{said}”")
+    return made
+
+
+def suggestions(questions: tuple[str, ...], ask: Callable[[str], None], busy: bool = False) -> None:
     """Questions to begin with."""
     with st.container(horizontal=True, gap="small"):
-        for number, question in enumerate(session.suggestions):
-            # A label is Markdown; these questions are the world's own words, letters and marks of punctuation alone.
-            if st.button(question, key=f"suggestion-{number}"):
+        for number, question in enumerate(questions):
+            if st.button(plain(question), key=f"suggestion-{number}", disabled=busy):
                 ask(question)
+
+
+def style(rules: str) -> None:
+    """Style of the page: our own words alone. ``st.html`` comes too late for it, when the page has been seen without;
+    and what holds only style takes no place."""
+    hidden = ".stElementContainer:has(> .stMarkdown style) { position: absolute }"
+    st.markdown(f"<style>{hidden}\n{rules}</style>", unsafe_allow_html=True)
+
+
+def say(text: str, small: bool = False) -> None:
+    """Text of a person, a file or the model, as it is."""
+    size = ";font-size:.875rem" if small else ""
+    st.html(f"<div style='{WRAP};white-space:pre-wrap{size}'>{html.escape(text) or '&nbsp;'}</div>")
 
 
 def say_problem(text: str) -> None:
     """One plain line on what is wrong."""
-    st.html(f"<div role='alert' style='border-left:4px solid #D55E00;padding:.4rem .8rem'>{html.escape(text)}</div>")
-
-
-def _square(image: np.ndarray, side: int = 112) -> np.ndarray:
-    thumb = Image.fromarray(image)
-    thumb.thumbnail((side, side), Image.Resampling.LANCZOS)
-    paper = Image.new("RGB", (side, side), (236, 238, 240))
-    paper.paste(thumb, ((side - thumb.width) // 2, (side - thumb.height) // 2))
-    return np.asarray(paper)
-
-
-def _dot(ink: tuple[int, int, int] | None) -> str:
-    fill = f"background:rgb{ink}" if ink is not None else "border:2px dotted currentColor"
-    return (
-        f"<span style='display:inline-block;width:.8em;height:.8em;border-radius:50%;margin-right:.5em;"
-        f"box-sizing:border-box;vertical-align:-.05em;{fill}'></span>"
+    st.html(
+        f"<div role='alert' style='border-left:4px solid #D55E00;padding:.4rem .8rem;{WRAP}'>{html.escape(text)}</div>"
     )
+
+
+def heading(text: str) -> None:
+    """What a view is called."""
+    st.html(f"<h2 style='font-size:1.6rem;line-height:1.2;margin:0;padding:.25rem 0'>{html.escape(text)}</h2>")
+
+
+def status(text: str) -> None:
+    """A line that a screen reader says when it changes."""
+    st.html(f"<div role='status' aria-live='polite' style='{WRAP}'>{html.escape(text)}</div>")

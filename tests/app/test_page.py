@@ -5,43 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import streamlit as st
-import torch
 from streamlit.testing.v1 import AppTest
 
 import app.engine
-from app import panels
+from app import panels, remote
 from app.session import Exchange, Session
-from model.answer import Answer, Segment, SegmentEvidence
-from model.prompting.base import SegPrompts
+from model.answer import Answer
+from model.placement import Placement
+from tests.app.rule import Rule
+from tests.eval.board import segment
 
 PAGE = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
-
-
-def segment(phrase, mask, rejected=False):
-    evidence = SegmentEvidence(np.zeros((2, 2), np.float32), SegPrompts(), torch.zeros(1, 1, 4, 4), "")
-    return Segment(phrase, mask, 0.0 if rejected else 0.9, rejected, evidence)
-
-
-class Rule:
-    """Answers every question alike; remembers what it was asked."""
-
-    asked: list = []  # noqa: RUF012
-
-    def __init__(self, checkpoint):
-        if "nowhere" in str(checkpoint):
-            raise ValueError(f"no checkpoint at {checkpoint}: name a folder")
-        self.asked.clear()
-
-    def ask(self, image, question, history, on_text=None):
-        self.asked.append((question, list(history)))
-        if "break" in question:
-            raise ValueError("the model failed on this question; ask it in other words, or another one")
-        text = "The red cup <SEG> and the <b>lamp</b> <REJ>."
-        assert on_text is None or on_text(text)
-        mask = np.zeros(image.shape[:2], bool)
-        mask[10:40, 10:40] = True
-        found = (segment("the red cup", mask), segment("the <b>lamp</b>", mask & False, rejected=True))
-        return Answer(question, text, found, {"total": 0.25})
 
 
 @pytest.fixture
@@ -63,7 +37,12 @@ def test_a_question_gets_words_colours_a_rejection_and_the_time(page):
     assert not at.exception
     assert Rule.asked == [("Where is the red cup?", [])]
     text = written(at)
-    assert "the red cup" in text and "not here" in text and "0.2 s" in text
+    assert "The red cup" in text and "0.2 s" in text
+    answer = at.session_state.session.last()
+    assert [(one.phrase, one.rejected) for one in answer.segments] == [
+        ("the red cup", False),
+        ("the <b>lamp</b>", True),
+    ]
     assert "&lt;SEG&gt;" not in text and "<SEG>" not in text
 
 
@@ -106,7 +85,7 @@ def test_what_cannot_be_answered_is_a_message_and_the_next_question_works(page, 
     at.chat_input[0].set_value(question).run()
     assert not at.exception and says in written(at)
     at.chat_input[0].set_value("Where is the red cup?").run()
-    assert "the red cup" in written(at)
+    assert "The red cup" in written(at)
 
 
 def test_an_upload_is_shown_and_a_bad_one_says_why(page, tmp_path):
@@ -121,8 +100,16 @@ def test_an_upload_is_shown_and_a_bad_one_says_why(page, tmp_path):
     assert not at.exception
     assert at.session_state.session.image.shape == (40, 60, 3)
     at.file_uploader[0].upload("bad.png", b"<html>", "image/png").run()
-    assert not at.exception and "bad.png" in written(at) and "not a picture" in written(at)
+    assert not at.exception
+    problem = at.session_state.session.problem
+    assert "bad.png" in problem and "not a picture" in problem
     assert at.session_state.session.name == "mine.png"
+
+
+def test_the_model_is_placed_as_the_page_was_told(page, monkeypatch):
+    monkeypatch.setenv("PINPOINT_PLACEMENT", '{"device": "cpu", "bits": 8}')
+    assert not page.run().exception
+    assert Rule.placements[-1] == Placement(device="cpu", bits=8)
 
 
 def test_a_missing_checkpoint_is_one_plain_message(page, monkeypatch):
@@ -134,18 +121,90 @@ def test_a_missing_checkpoint_is_one_plain_message(page, monkeypatch):
 def test_painted_colours_each_phrase_as_its_mask():
     full = np.ones((4, 4), bool)
     answer = Answer("?", "The cup <SEG> and the key <SEG>.", (segment("the cup", full), segment("the key", full)))
-    made = panels.painted(answer)
+    made = panels.painted(Exchange("?", answer))
     assert made.index("230, 159, 0") < made.index("The cup") < made.index("86, 180, 233") < made.index("the key")
     assert made.endswith(".")
 
 
-def test_enlarging_keeps_masks_on_their_pixels():
-    image = np.zeros((64, 128, 3), np.uint8)
-    mask = np.zeros((64, 128), bool)
-    mask[16:48, 32:96] = True
-    big, (smooth,) = panels.enlarge(image, [mask])
-    assert big.shape == (384, 768, 3)
-    assert abs(smooth.mean() - mask.mean()) < 0.01 and smooth[192, 384] and not smooth[20, 20]
+def test_why_something_was_rejected_is_the_sentence_that_says_so():
+    full = np.ones((4, 4), bool)
+    text = "Here is the cup <SEG>. I see no lamp <REJ>, only a key <SEG>. Fine!"
+    segments = (segment("the cup", full), segment("lamp", None, size=(4, 4)), segment("a key", full))
+    first, second, third = panels.reasons(Answer("?", text, segments))
+    assert first == third == "" and second.endswith("“I see no lamp, only a key.”")
+
+
+@pytest.mark.parametrize(
+    "text", ["**a** _b_ `c`", ":red[x] :smile: $x^2$", "[a](http://b) ![i](j)", "# h\n- l", "<b>1. x"]
+)
+def test_plain_text_has_no_signs_of_markdown_left(text):
+    made = panels.plain(text)
+    bare = "".join(made[n + 1] if sign == "\\" else "" for n, sign in enumerate(made[:-1]))
+    assert "\n" not in made
+    for sign in "*_`:$[]()!<>#":
+        assert made.count(sign) == bare.count(sign)
+
+
+def test_the_last_question_is_asked_again_and_an_edited_one_takes_the_turns_after_it(page):
+    at = page.run()
+    for question in ("one?", "two?", "three?"):
+        at.chat_input[0].set_value(question).run()
+    at.button(key="again-2").click().run()
+    assert [row.question for row in at.session_state.session.exchanges] == ["one?", "two?", "three?"]
+    assert [question for question, _ in Rule.asked] == ["one?", "two?", "three?", "three?"]
+    assert len(Rule.asked[-1][1]) == 2
+    at.button(key="edit-1").click().run()
+    at.text_area(key="text-1").set_value("deux?")
+    next(one for one in at.button if one.label == "Ask").click().run()
+    assert not at.exception
+    assert [row.question for row in at.session_state.session.exchanges] == ["one?", "deux?"]
+    assert [question for question, _ in Rule.asked[-1][1]] == ["one?"]
+
+
+def test_an_earlier_answer_can_be_shown_again(page):
+    at = page.run()
+    for question in ("one?", "two?"):
+        at.chat_input[0].set_value(question).run()
+    session = at.session_state.session
+    assert session.shown() == 1
+    at.button(key="show-0").click().run()
+    assert session.shown() == 0 and not at.exception
+    at.chat_input[0].set_value("three?").run()
+    assert session.shown() == 2
+
+
+def test_a_picture_is_fetched_by_its_address_and_a_private_one_is_refused(page, monkeypatch):
+    at = page.run()
+
+    def fetch(address):
+        at.text_input(key="address-of").set_value(address)
+        next(one for one in at.button if one.label == "Fetch").click().run()
+        assert not at.exception
+        return at.session_state.session
+
+    session = fetch("http://127.0.0.1:8080/<b>.png")
+    assert "not asked" in session.problem and "not asked" in written(at) and session.name == "Scene 1"
+    found = remote.Fetched(np.zeros((5, 6, 3), np.uint8), "a.png")
+    monkeypatch.setattr(remote, "fetch", lambda address: found)
+    session = fetch("https://pictures.example/a.png")
+    assert session.name == "a.png" and session.image is found.image and session.problem is None
+
+
+def test_a_pasted_picture_is_shown_and_a_bad_one_says_why():
+    import base64
+    from io import BytesIO
+
+    from PIL import Image
+
+    from app import gallery
+
+    session, data = Session(), BytesIO()
+    Image.new("RGB", (60, 40), "red").save(data, "PNG")
+    gallery.take(session, {"name": "clip.png", "content": base64.b64encode(data.getvalue()).decode()})
+    assert session.image.shape == (40, 60, 3) and session.name == "clip.png" and session.problem is None
+    for bad in (None, {}, {"content": 3}, {"content": "%%%"}, {"name": "x", "content": "aGVsbG8="}):
+        gallery.take(session, bad)
+        assert session.problem and session.name == "clip.png"
 
 
 def test_a_session_forgets_the_conversation_with_the_picture():
