@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from data import datasets
+from tests import chromium
 from tests.data.datasets.toybox import Toybox
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -34,12 +35,22 @@ def seeded():
     torch.manual_seed(0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared():
     """The folder of published outputs and sample trees beside the checkout."""
     if not SHARED.is_dir():
         pytest.skip(f"no folder {SHARED.name} beside the checkout")
     return SHARED
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """A folder named "tiny" with a model of random weights."""
+    from tests import tiny  # with all that a model needs, which most tests of data do without
+
+    folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
+    tiny.model().save_pretrained(folder)
+    return folder
 
 
 @pytest.fixture
@@ -48,6 +59,16 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless Chromium; its tests carry the marks of :data:`tests.chromium.needed`."""
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as play:
+        opened = play.chromium.launch(executable_path=chromium.PATH, args=chromium.FLAGS)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture

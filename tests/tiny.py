@@ -73,3 +73,21 @@ def model(seed: int = 0, **changes: object) -> GroundingModel:
     """A fresh model of random weights, in evaluation mode."""
     torch.manual_seed(seed)
     return GroundingModel.build(config(**changes), tokenizer()).eval()
+
+
+def talker() -> GroundingModel:
+    """A model of random weights that writes other words for each question and picture, all layers its candidates: some
+    begin with a mark, some have several, some none; some end, at different lengths."""
+    options = dict(config().backbone.options)
+    options["text"] = {**options["text"], "tie_word_embeddings": False}
+    made = model(2, backbone={"family": "llava", "options": options}, layer={"policy": "soft"}, max_new_tokens=12)
+    backbone = made.backbone
+    with torch.no_grad():
+        for name, parameter in backbone.llava.model.language_model.layers.named_parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(500 if "o_proj" in name or "down_proj" in name else 16)
+        # Words that it likes to write give their places to the marks and the end.
+        for word, mark in zip((216, 70, 248), (*backbone.mark_ids, backbone.eos_id), strict=True):
+            for weight in (backbone.llava.lm_head.weight, backbone.llava.get_input_embeddings().weight):
+                weight[[word, mark]] = weight[[mark, word]]
+    return made

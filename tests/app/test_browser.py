@@ -1,62 +1,22 @@
 """The page in a real Chromium, with a model of random weights behind it."""
 
-import os
-import shutil
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 
-from tests import tiny
+from tests.app import page as pages
+from tests.chromium import needed
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-FLAGS += ["--disable-component-update", "--disable-sync"]
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: make test installs it where it may"),
-]
+pytestmark = needed
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
+def address(checkpoint):
     """A running page."""
-    folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
-    tiny.model().save_pretrained(folder)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    words = [sys.executable, "-m", "app.cli", "app", "--port", str(port), "--checkpoint", str(folder)]
-    server = subprocess.Popen(words, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, start_new_session=True)
-    try:
-        for _ in range(120):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1)
-                break
-            except OSError:
-                time.sleep(0.5)
-        else:
-            pytest.fail("the page did not start within a minute")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(server.pid, 15)
-        server.wait(20)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """A headless Chromium."""
-    api = pytest.importorskip("playwright.sync_api")
-    with api.sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
+    with pages.served([sys.executable, "-m", "app.cli", "app", "--checkpoint", str(checkpoint), "--port"]) as found:
+        yield found
 
 
 @pytest.mark.parametrize("width", [375, 1280])
