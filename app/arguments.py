@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import json
 import re
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -44,11 +45,14 @@ def parser() -> Parser:
     _world(commands)
     _data(commands)
     _eval(commands)
+    _answers(commands)
     commands.add_parser("train", help="train a stage of a recipe", add_help=False)  # its own words: train/launch.py
+    _trained(commands)
     _convert(commands)
     _download(commands)
     _parity(commands)
     _app(commands)
+    _serve(commands)
     return made
 
 
@@ -66,13 +70,20 @@ def _ask(commands: Any) -> None:
     ask.add_argument("image", type=Path, help="a picture: PNG, JPEG, WebP, GIF, BMP or TIFF")
     ask.add_argument("question", help="for example 'Where is the red cup?'")
     _checkpoint(ask)
+    _placement(ask)
     _json(ask)
     ask.add_argument(
         "--layer",
         choices=["likely", "best", "last"],
         help="how a learned layer policy is applied (default: its own way)",
     )
+    ask.add_argument(
+        "--history", type=_talk, default=[], metavar="JSON", help='what was said before: [["question", "answer"], ...]'
+    )
     ask.add_argument("--out", type=Path, metavar="DIR", help="write the overlay and the masks here, as PNG")
+    ask.add_argument(
+        "--export", type=_names, metavar="NAMES", help="formats to write to DIR: coco,labelme,yolo,html,masks,overlay"
+    )
 
 
 def _world(commands: Any) -> None:
@@ -117,15 +128,76 @@ def _one_split(command: Parser) -> None:
 
 
 def _eval(commands: Any) -> None:
-    evaluate = _command(commands, "eval", "measure a checkpoint on a benchmark")
-    evaluate.add_argument("benchmark", choices=["world"], help="world: the drawn world")
-    _split(evaluate, "val")
-    evaluate.add_argument("--count", type=_positive, metavar="N", help="scenes to ask about (default 1000)")
+    evaluate = _command(commands, "eval", "measure a checkpoint on a benchmark; started again, it goes on")
+    evaluate.add_argument("benchmark", nargs="?", metavar="NAME", help="world, refcoco, ReasonSeg, ...: see --list")
+    evaluate.add_argument("--list", action="store_true", help="print benchmarks, splits and protocols, and stop")
+    evaluate.add_argument("--split", metavar="SPLIT", help="default: val, or the benchmark's first")
+    evaluate.add_argument("--data-root", type=Path, metavar="ROOT", help="of the tree of datasets")
+    evaluate.add_argument("--protocol", metavar="NAME", help="default: the benchmark's first")
+    evaluate.add_argument("--count", type=_positive, metavar="N", help="the first N pictures by name (default: all)")
+    _asking(evaluate)
+    evaluate.add_argument(
+        "--from",
+        dest="given",
+        type=Path,
+        metavar="FILE",
+        help="score these predictions, without a model; those of another system by the truth of NAME",
+    )
     evaluate.add_argument("--blind", action="store_true", help="show a grey picture: what do the words give away?")
     evaluate.add_argument("--click", action="store_true", help="give masks below 0.7 IoU one corrective click")
     _json(evaluate)
-    evaluate.add_argument("--out", type=Path, metavar="DIR", help="write results.json and questions.jsonl here")
+    evaluate.add_argument("--out", type=Path, metavar="DIR", help="write results.json and predictions.jsonl here")
     _checkpoint(evaluate)
+    _placement(evaluate)
+
+
+def _asking(command: Parser) -> None:
+    command.add_argument("--batch", type=_positive, default=8, metavar="B", help="questions asked at once (default 8)")
+    command.add_argument(
+        "--processes", type=_positive, default=1, metavar="N", help="on this machine, a GPU each (default 1)"
+    )
+    command.add_argument(
+        "--threads", type=_positive, default=1, metavar="T", help="of the CPU, for each process (default 1)"
+    )
+
+
+def _answers(commands: Any) -> None:
+    compare = _command(commands, "compare", "say how two sets of answers to the same questions differ")
+    compare.add_argument("first", type=Path, metavar="A", help="predictions.jsonl, or the folder that holds it")
+    compare.add_argument("second", type=Path, metavar="B", help="the same of another model")
+    compare.add_argument("--protocol", metavar="NAME", help="whose rules count (default: A's)")
+    _json(compare)
+    report = _command(commands, "report", "write report.html of an evaluation again")
+    report.add_argument("folder", type=Path, metavar="DIR", help="of the evaluation")
+    report.add_argument("--data-root", type=Path, metavar="ROOT", help="of the tree of datasets: its pictures")
+    report.add_argument("--protocol", metavar="NAME", help="whose rules count (default: the evaluation's)")
+    report.add_argument("--most", type=_positive, default=1000, metavar="N", help="samples shown (default 1000)")
+    many = _command(commands, "ask-many", "ask the questions of a file; started again, it goes on")
+    many.add_argument("input", type=Path, metavar="INPUT", help="a .csv or .jsonl (image, question), or a folder")
+    many.add_argument("--out", type=Path, required=True, metavar="DIR", help="predictions.jsonl and report.html")
+    many.add_argument("--question", metavar="TEXT", help="of a folder's pictures, and of rows without one")
+    many.add_argument("--masks", action="store_true", help="write each mask as PNG, too")
+    _asking(many)
+    _json(many)
+    _checkpoint(many)
+    _placement(many)
+
+
+def _trained(commands: Any) -> None:
+    merge = _command(commands, "merge", "make a plain checkpoint of a training run, its adapters merged")
+    merge.add_argument("run", type=Path, metavar="RUN", help="the run's folder, as its recipe's 'out' names it")
+    merge.add_argument("out", type=Path, metavar="OUT", help="the folder to make; nothing is replaced")
+    merge.add_argument("--step", type=_positive, metavar="N", help="of the saved state (default: the newest)")
+    merge.add_argument(
+        "--dtype", choices=["float32", "bfloat16", "float16"], help="to store the weights in (default: as they are)"
+    )
+    push = _command(commands, "push", "write a model card and upload a checkpoint to a hub")
+    push.add_argument("folder", type=Path, metavar="FOLDER", help="a checkpoint, or a run: then what it has made")
+    push.add_argument("repository", metavar="REPO", help="OWNER/NAME on the hub; made if it is not there")
+    push.add_argument("--private", action="store_true", help="a repository that is made is open to its owner alone")
+    push.add_argument("--licence", metavar="ID", help="for the card, as the hub names it: apache-2.0, llama2, ...")
+    push.add_argument("--endpoint", metavar="URL", help="of the hub (default HF_ENDPOINT, or huggingface.co)")
+    push.add_argument("--dry-run", action="store_true", help="print the card and what would be uploaded, and stop")
 
 
 def _convert(commands: Any) -> None:
@@ -165,7 +237,40 @@ def _app(commands: Any) -> None:
     page = _command(commands, "app", "open the page")
     page.add_argument("--port", type=_port, default=8501, help="default 8501")
     page.add_argument("--address", default="127.0.0.1", help="default 127.0.0.1: this machine alone")
+    page.add_argument(
+        "--root",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a folder whose datasets, results and pictures whoever opens the page may see; may be given again",
+    )
     _checkpoint(page)
+    _placement(page)
+
+
+def _serve(commands: Any) -> None:
+    serve = _command(commands, "serve", "answer over HTTP: JSON in and out, see docs/service.md")
+    serve.add_argument("--port", type=_port, default=8502, help="default 8502")
+    serve.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1: this machine alone")
+    serve.add_argument(
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help="holds the token that requests must bring (default: what PINPOINT_TOKEN says; without both none)",
+    )
+    serve.add_argument(
+        "--allow-host", nargs="+", default=[], metavar="NAME", help="names it is known by, beside localhost"
+    )
+    serve.add_argument("--queue", type=_positive, default=32, metavar="N", help="questions that may wait (default 32)")
+    serve.add_argument(
+        "--timeout", type=_positive, default=120, metavar="S", help="seconds for one question (default 120)"
+    )
+    serve.add_argument(
+        "--most-mb", type=_positive, default=32, metavar="MB", help="of one request, in MiB (default 32)"
+    )
+    _checkpoint(serve)
+    _placement(serve)
 
 
 def _command(commands: Any, name: str, what: str) -> Parser:
@@ -184,6 +289,21 @@ def _checkpoint(command: Parser) -> None:
     )
 
 
+def _placement(command: Parser) -> None:
+    """The fields of model.placement.Placement that are chosen by words."""
+    group = command.add_argument_group("placement", "where and in what the networks compute: docs/performance.md")
+    group.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, ... (default: a GPU where there is one)")
+    group.add_argument(
+        "--precision",
+        choices=["auto", "float32", "bfloat16"],
+        default="auto",
+        help="auto: float32, and bfloat16 for a large model where the device has it",
+    )
+    group.add_argument("--bits", type=int, choices=[8, 4], help="round the language model to so many (see docs)")
+    group.add_argument("--offload", action="store_true", help="SAM's encoder waits in main memory between pictures")
+    group.add_argument("--compile", action="store_true", help="compile SAM's encoder: slow to begin with")
+
+
 def _json(command: Parser) -> None:
     command.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
@@ -191,6 +311,27 @@ def _json(command: Parser) -> None:
 def _split(command: Parser, default: str) -> None:
     names = "train, val, test, test_phrasing, test_compose or test_crowd"
     command.add_argument("--split", default=default, help=f"{names} (default {default})")
+
+
+def _names(text: str) -> list[str]:
+    names = list(dict.fromkeys(filter(None, (name.strip() for name in text.split(",")))))
+    if not names:
+        raise argparse.ArgumentTypeError("it names no format")
+    return names
+
+
+def _talk(text: str) -> list[tuple[str, str]]:
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, list) or not all(
+        isinstance(turn, list) and len(turn) == 2 and all(isinstance(words, str) for words in turn) for turn in said
+    ):
+        raise argparse.ArgumentTypeError('it is no JSON of the form [["question", "answer"], ...]')
+    if any("\ud800" <= letter <= "\udfff" for turn in said for words in turn for letter in words):
+        raise argparse.ArgumentTypeError("it is not valid text: half a pair of surrogates stands alone")
+    return [(question, answer) for question, answer in said]
 
 
 def _whole(text: str) -> int:

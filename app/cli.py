@@ -1,5 +1,5 @@
-"""The command line: ``pinpoint ask``, ``world``, ``data``, ``eval``, ``train``, ``convert``, ``download``,
-``parity`` and ``app``.
+"""The command line: ``pinpoint ask``, ``ask-many``, ``world``, ``data``, ``eval``, ``compare``, ``report``, ``train``,
+``merge``, ``push``, ``convert``, ``download``, ``parity``, ``app`` and ``serve``.
 
 What a person can get wrong ends in one plain line on standard error and exit code 2, never in a traceback. Heavy
 packages are imported by the command that needs them, so that ``--help`` and a wrong word answer at once.
@@ -8,12 +8,18 @@ packages are imported by the command that needs them, so that ``--help`` and a w
 import argparse
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from app.arguments import CHECKPOINT, CHECKPOINTS, ROOT, Parser, parse
+from app.arguments import CHECKPOINT, CHECKPOINTS, Parser, parse
+
+if TYPE_CHECKING:
+    from model.placement import Placement
 
 __all__ = ["CHECKPOINT", "main"]
 
@@ -31,10 +37,16 @@ def main(argv: Sequence[str] | None = None) -> int:
                 "world": _world,
                 "data": _data,
                 "eval": _eval,
+                "compare": _compare,
+                "report": _report,
+                "ask-many": _ask_many,
                 "convert": _convert,
                 "download": _download,
+                "merge": _merge,
+                "push": _push,
                 "parity": _parity,
                 "app": _app,
+                "serve": _serve,
             }
             code = commands[args.command](args)
         sys.stdout.flush()  # here, where a closed pipe is still ours to handle
@@ -47,6 +59,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except ValueError as error:
         print(f"pinpoint: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # torch's own, which not every command has imported
+            raise
+        print("pinpoint: the device's memory is full: try --bits, --offload or another --device", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -61,15 +78,22 @@ def _ask(args: argparse.Namespace) -> int:
         raise ValueError("the question is empty: ask what to look for, for example 'Where is the red cup?'")
     if any("\ud800" <= letter <= "\udfff" for letter in args.question):  # bytes that are not UTF-8
         raise ValueError("the question is not valid text: type it in UTF-8")
+    if args.export is not None and not args.out:
+        raise ValueError("--export writes files: say where with --out DIR")
     image = open_image(args.image)
 
     from app import export
+    from app.session import Exchange
     from model.predictor import Predictor
 
-    predictor = Predictor.from_pretrained(folder, layer=args.layer)
+    formats = export.PICTURES if args.export is None else args.export
+    if args.out:
+        export.check(export.Talk(image, args.image.name), args.out, formats)
+    predictor = Predictor.from_pretrained(folder, _placement(args), args.layer)
     predictor.set_image(image)
-    answer = predictor.ask(args.question)
-    files = export.write(answer, image, args.out) if args.out else []
+    answer = predictor.ask(args.question, args.history)
+    talk = export.Talk(image, args.image.name, (Exchange(args.question, answer),))
+    files = export.write(talk, args.out, formats) if args.out else []
     print(json.dumps(export.as_json(answer)) if args.json else export.as_text(answer))
     if not args.json:
         for file in files:
@@ -96,12 +120,17 @@ def _world(args: argparse.Namespace) -> int:
 def _export(args: argparse.Namespace) -> int:
     from data import export
 
-    names = export.available() if args.format == ["all"] else args.format
+    if "all" in args.format and len(args.format) > 1:
+        raise ValueError("--format all is every format: name it alone, or name those that you want")
+    names = export.available() if args.format == ["all"] else list(dict.fromkeys(args.format))
     for name in names:
         export.load(name)  # a wrong name is found before anything is drawn
     for name in names:
-        files = export.export(name, args.out, args.count, args.split, args.seed)
-        print(f"wrote {name} to {args.out}: {len(files):,} annotation file{'s' * (len(files) != 1)}")
+        written = export.export(name, args.out, args.count, args.split, args.seed)
+        files = len(written.files)
+        print(f"wrote {name} to {args.out}: {files:,} annotation file{'s' * (files != 1)}")
+        for split in written.empty:
+            print(f"  nothing of {split}: {name} can hold none of its scenes; ask for more with --count")
     return 0
 
 
@@ -113,7 +142,8 @@ def _data(args: argparse.Namespace) -> int:
         from data.check import check
 
         report = check(args.root, args.dataset, args.quick, quiet=args.json)
-        print(json.dumps(report.as_json()) if args.json else data_commands.report_text(report))
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        print(json.dumps(report.as_json()) if args.json else data_commands.report_text(report, width))
         return 1 if report.faults else 0
     if args.action == "show":
         files = data_commands.show(args.root, args.dataset, args.split, args.count, args.out)
@@ -126,29 +156,39 @@ def _data(args: argparse.Namespace) -> int:
 
 
 def _eval(args: argparse.Namespace) -> int:
-    from data.world.splits import check_split
+    if args.list:
+        from eval import benchmarks
 
-    check_split(args.split)
+        print(benchmarks.listing())
+        return 0
+    if args.given is not None:
+        from app import report_commands
+
+        return report_commands.rescore(args)
+    if args.benchmark is None:
+        raise ValueError("which benchmark? `pinpoint eval --list` prints their names")
+    from app import eval_commands
+
+    return eval_commands.evaluate(args, _folder(args.checkpoint), _placement(args))
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from app import report_commands
+
+    return report_commands.comparison(args)
+
+
+def _report(args: argparse.Namespace) -> int:
+    from app import report_commands
+
+    return report_commands.remake(args)
+
+
+def _ask_many(args: argparse.Namespace) -> int:
     folder = _folder(args.checkpoint)
-    from app.export import writing
+    from app import report_commands
 
-    if args.out:
-        with writing(args.out):  # made now: an hour of asking must not end in a folder that cannot be
-            pass
-    from eval import results
-    from eval.benchmarks import world
-    from model.predictor import Predictor
-    from train.provenance import commit
-
-    predictor = Predictor.from_pretrained(folder)
-    result = world.run(predictor, args.split, args.count or world.COUNT, args.blind, args.click, quiet=args.json)
-    values = {**result.as_json(), "checkpoint": folder.name, "commit": commit()}
-    if args.out:
-        with writing(args.out):
-            (args.out / "results.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-            results.write(result.records, args.out / "questions.jsonl")
-    print(json.dumps(values) if args.json else result.text())
-    return 0
+    return report_commands.ask_many(args, folder, _placement(args))
 
 
 def _train(words: list[str]) -> int:
@@ -156,8 +196,21 @@ def _train(words: list[str]) -> int:
 
     known = launch.parser()
     # Read once with our own parser, for its one-line errors; launch reads the same words again.
-    Parser(prog=known.prog, description=known.description, parents=[known], add_help=False).parse_args(words)
+    Parser(prog=known.prog, description=known.description, parents=[known], add_help=False).parse_intermixed_args(words)
     return launch.main(words)
+
+
+def _merge(args: argparse.Namespace) -> int:
+    from app import train_commands
+
+    with _cleaned():
+        return train_commands.merge(args)
+
+
+def _push(args: argparse.Namespace) -> int:
+    from app import train_commands
+
+    return train_commands.push(args)
 
 
 def _convert(args: argparse.Namespace) -> int:
@@ -195,8 +248,6 @@ def _parity(args: argparse.Namespace) -> int:
     """0 if every tensor is within its tolerance, else 1."""
     if not args.folder.is_dir():
         raise ValueError(f"no folder {args.folder}: name one that holds the published systems' outputs")
-    from dataclasses import asdict
-
     from eval import parity
 
     found = list(parity.check(args.folder))
@@ -262,36 +313,36 @@ def _cleaned() -> Iterator[None]:
 
 
 def _app(args: argparse.Namespace) -> int:
-    import socket
-    import subprocess
+    from app import server_commands
 
-    folder = _folder(args.checkpoint)
-    try:
-        with socket.create_server((args.address, args.port)):
-            pass
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ValueError(
-            f"no page can be opened at {args.address}, port {args.port} ({reason}); choose another with --port"
-        ) from error
-    words = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app" / "main.py")]
-    words += ["--server.port", str(args.port), "--server.address", args.address, "--browser.gatherUsageStats", "false"]
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, "PINPOINT_CHECKPOINT": str(folder), "PYTHONPATH": path}
-    return subprocess.call(words, env=environment, cwd=ROOT)
+    return server_commands.page(args, _folder(args.checkpoint), _placement(args))
+
+
+def _serve(args: argparse.Namespace) -> int:
+    from app import server_commands
+
+    return server_commands.service(args, _folder(args.checkpoint), _placement(args))
+
+
+def _placement(args: argparse.Namespace) -> "Placement":
+    """What was asked of the machine; whether it has it is found before the model is read."""
+    from model.placement import Placement
+
+    return Placement(
+        device=args.device, precision=args.precision, bits=args.bits, offload=args.offload, compile=args.compile
+    )
 
 
 def _folder(checkpoint: Path) -> Path:
     """The absolute path of a checkpoint's folder, or of the one of that name; its damage is found when it is read."""
-    if (checkpoint / "config.json").is_file():
-        return checkpoint.resolve()
+    from model.released import here, near, table
+
+    found = here(checkpoint, CHECKPOINTS)
+    if found is not None:
+        return found
     name = str(checkpoint)
     if checkpoint.name != name:
         raise ValueError(f"no checkpoint at {checkpoint}: name a folder that holds config.json, or train one")
-    if (CHECKPOINTS / name / "config.json").is_file():
-        return (CHECKPOINTS / name).resolve()
-    from model.released import near, table
-
     release = table().releases.get(name)
     if release is not None and not release.is_part:
         raise ValueError(f"{name} is not here yet: run `pinpoint download {name}` first")

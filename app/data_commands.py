@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections import Counter
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,20 +12,35 @@ from typing import Any, TextIO
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from app.drawing import colour, overlay
 from app.export import writing
 from data import datasets, masks
-from data.check import Fault, Report
+from data.check import Fault, Remark, Report
 from data.datasets.base import Dataset, Picture, Query
+from data.drawing import colour, overlay
+from data.overlaps import Overlap
 
 FONTS = ("NotoSansCJK-Regular.ttc", "NotoSans-Regular.ttf", "DejaVuSans.ttf", "LiberationSans-Regular.ttf")
 GREY = (128, 128, 128)  # of pixels that count neither way
 MOST_LINES = 10  # of one kind of fault in one split; --json has all of them
+MOST_OTHERS = 4  # of the sets that share a split's pictures; --json has all of them
 LEAST_WIDTH = 480  # of a drawn sample: narrower ones leave no room for words
 
 
-def report_text(report: Report) -> str:
-    """A table of what there is, then the faults, alike ones together, and how many remarks of each kind there are."""
+def report_text(report: Report, width: int | None = None) -> str:
+    """A table of what there is, then the faults, alike ones together, and the remarks by split.
+
+    Args:
+        report: of the check.
+        width: columns of the screen: longer lines are broken, and sizes are left out where they have no room; None
+            breaks nothing, for a file or a pipe.
+    """
+    lines = _table(report, width)
+    lines += _faults(report.faults) or ["", "nothing is wrong"]
+    lines += _remarks(report.remarks)
+    return "\n".join(part for line in lines for part in _fitted(line, width))
+
+
+def _table(report: Report, width: int | None) -> list[str]:
     head = ("dataset", "split", "pictures", "samples", "targets", "empties", "width x height: least, median, most")
     rows: list[tuple[str, ...]] = [head]
     for part in report.parts:
@@ -33,30 +48,60 @@ def report_text(report: Report) -> str:
         sizes = ", ".join(f"{width} x {height}" for height, width in part.sizes.values())
         rows.append((part.dataset, part.split, *numbers, sizes or "none could be read"))
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    if width is not None and sum(widths) + 2 * (len(widths) - 1) > width:
+        widths = widths[:-1]
     lines = []
     for row in rows:
-        cells = [c.rjust(w) if 2 <= n < 6 else c.ljust(w) for n, (c, w) in enumerate(zip(row, widths, strict=True))]
+        cells = [c.rjust(w) if 2 <= n < 6 else c.ljust(w) for n, (c, w) in enumerate(zip(row, widths, strict=False))]
         lines.append("  ".join(cells).rstrip())
-    lines += _listed(report.faults, "fault", MOST_LINES) or ["", "nothing is wrong"]
-    lines += _listed(report.remarks, "remark", 0)
-    return "\n".join(lines)
+    return lines
 
 
-def _listed(faults: tuple[Fault, ...], word: str, most: int) -> list[str]:
+def _faults(faults: tuple[Fault, ...]) -> list[str]:
     if not faults:
         return []
-    lines = ["", f"{len(faults):,} {word}{'s' * (len(faults) > 1)}"]
-    groups = Counter((fault.dataset, fault.split, fault.kind, fault.remedy) for fault in faults)
-    for (dataset, split, kind, remedy), count in groups.items():
+    lines = ["", f"{len(faults):,} fault{'s' * (len(faults) > 1)}"]
+    groups: dict[tuple[str, str, str], list[Fault]] = {}
+    for fault in faults:
+        groups.setdefault((fault.dataset, fault.split, fault.kind), []).append(fault)
+    for (dataset, split, kind), alike in groups.items():
         where = f"{dataset}/{split}" if split else dataset
-        lines.append(f"{where}: {kind}{f', {count:,} times' if count > 1 else ''}: {remedy}")
-        alike = [fault for fault in faults if (fault.dataset, fault.split, fault.kind) == (dataset, split, kind)]
-        for fault in alike[:most]:
+        times = f", {len(alike):,} times" if len(alike) > 1 else ""
+        lines.append(f"{where}: {kind}{times}: {alike[0].remedy}")
+        for fault in alike[:MOST_LINES]:
             beside = f"{fault.file}: " if fault.file and fault.file not in fault.what else ""
             lines.append(f"  {beside}{fault.what}")
-        if 0 < most < count:
-            lines.append(f"  and {count - most:,} more: --json has all of them")
+        if len(alike) > MOST_LINES:
+            lines.append(f"  and {len(alike) - MOST_LINES:,} more: --json has all of them")
     return lines
+
+
+def _remarks(remarks: tuple[Remark, ...]) -> list[str]:
+    """By remedy, a line for each split and what shares its pictures."""
+    lines = []
+    for remedy in dict.fromkeys(remark.remedy for remark in remarks):
+        lines += ["", f"shared pictures: {remedy}"]
+        shared: dict[tuple[str, str], list[Overlap]] = {}
+        for remark in remarks:
+            if remark.remedy == remedy:
+                overlap = remark.overlap
+                shared.setdefault((overlap.dataset, overlap.split), []).append(overlap)
+        for (dataset, split), found in shared.items():
+            others = [f"{one.count:,} in {one.other}/{one.other_split}" for one in found]
+            more = f", and in {len(others) - MOST_OTHERS} more (--json)" if len(others) > MOST_OTHERS else ""
+            example = found[0].examples[0].rpartition("/")[2]
+            pictures = f"{found[0].pictures:,} picture{'s' * (found[0].pictures != 1)}"
+            shown = ", ".join(others[:MOST_OTHERS])
+            lines.append(f"  {dataset}/{split}, {pictures}: {shown}{more}; such as {example}")
+    return lines
+
+
+def _fitted(line: str, width: int | None) -> list[str]:
+    """A line in parts of that width, those after the first further in; words and paths stay whole."""
+    if width is None or len(line) <= width:
+        return [line]
+    begin = line[: len(line) - len(line.lstrip())]
+    return textwrap.wrap(line, width, subsequent_indent=f"{begin}    ", break_long_words=False, break_on_hyphens=False)
 
 
 def dump(root: Path, dataset: str, split: str, out: Path | None) -> int:

@@ -1,75 +1,27 @@
-import errno
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import time
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from app import server_commands
 from app.cli import main
 from data import masks
+from data.settings import build
 from data.world.world import World
-from model.convert import _convert, _sizes
-from tests import tiny
-from tests.model.convert import released
+from model.placement import Machine, Placement
+from model.predictor import Predictor
+from tests.app.commands import refused
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
-    tiny.model().save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    """Pictures as people bring them, good and odd; all can be read."""
-    folder = tmp_path_factory.mktemp("pictures")
-    image = Image.fromarray(World("val", 1).sample(0).load())
-    image.save(folder / "plain.png")
-    image.convert("CMYK").save(folder / "cmyk.jpg")
-    image.convert("P").save(folder / "palette.png")
-    image.convert("L").save(folder / "grey.png")
-    clear = image.convert("RGBA")
-    clear.putalpha(128)
-    clear.save(folder / "clear.png")
-    turned = Image.Exif()
-    turned[0x0112] = 6
-    image.save(folder / "turned.jpg", exif=turned)
-    Image.new("RGB", (1, 1)).save(folder / "one.png")
-    Image.new("RGB", (8000, 40)).save(folder / "wide.png")
-    (folder / "empty.png").touch()
-    (folder / "text.png").write_text("no picture")
-    (folder / "cut.png").write_bytes((folder / "plain.png").read_bytes()[:3000])
-    header = bytearray((folder / "plain.png").read_bytes())
-    header[16:24] = (60_000).to_bytes(4, "big") * 2  # width and height of the IHDR chunk, then its checksum
-    header[29:33] = zlib.crc32(header[12:29]).to_bytes(4, "big")
-    (folder / "huge.png").write_bytes(bytes(header))
-    return folder
-
-
-def refused(capsys, *words):
-    """The one line that a refusal prints."""
-    try:
-        code = main([str(word) for word in words])
-    except SystemExit as left:
-        code = left.code
-    said = capsys.readouterr()
-    assert code == 2
-    assert said.out == ""
-    assert said.err.startswith("pinpoint: ")
-    assert said.err.count("\n") == 1
-    return said.err
 
 
 def test_ask_prints_the_answer_and_writes_files(checkpoint, pictures, tmp_path, capsys):
@@ -150,8 +102,6 @@ def test_a_missing_or_damaged_checkpoint_is_refused(checkpoint, pictures, tmp_pa
         (["world", "sample", "--out", "x", "--seed", "two"], "whole number"),
         (["world", "sample", "--out", "x", "--overly"], "did you mean --overlay?"),
         (["world", "sample", "--out", "x", "--split", "tset"], "test_crowd"),
-        (["eval", "wrold"], "did you mean world?"),
-        (["eval", "world", "--split", "tset"], "test_crowd"),
         (["convert", "a", "b"], "--from"),
         (["convert", "--from", "lsia", "a", "b"], "did you mean lisa?"),
         (["convert", "--from", "lisa", "nowhere", "b"], "no checkpoint at nowhere"),
@@ -167,6 +117,56 @@ def test_a_missing_or_damaged_checkpoint_is_refused(checkpoint, pictures, tmp_pa
 )
 def test_wrong_words_get_one_line(capsys, words, part):
     assert part in refused(capsys, *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["--device", "cuda:99"], "no device 'cuda:99' here"),
+        (["--device", "gpu"], "no device 'gpu' here"),
+        (["--precision", "half"], "invalid choice: 'half'"),
+        (["--bits", "5"], "invalid choice"),
+        (["--precison", "float32"], "did you mean --precision?"),
+    ],
+)
+def test_what_the_machine_lacks_is_said_in_one_line(checkpoint, pictures, free_port, capsys, words, part):
+    rest = ["--checkpoint", checkpoint, *words]
+    assert part in refused(capsys, "ask", pictures / "plain.png", "Where?", *rest)
+    assert part in refused(capsys, "eval", "world", *rest)
+    assert part in refused(capsys, "app", "--port", free_port, *rest)
+
+
+def test_bits_need_an_extra_that_is_named(checkpoint, pictures, capsys, monkeypatch):
+    monkeypatch.setattr(Machine, "here", classmethod(lambda _: Machine()))
+    line = refused(capsys, "ask", pictures / "plain.png", "Where?", "--checkpoint", checkpoint, "--bits", "4")
+    assert "pip install 'pinpoint[quantised]'" in line
+
+
+def test_a_device_that_is_full_is_one_line(checkpoint, pictures, capsys, monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 20.00 MiB.")
+
+    monkeypatch.setattr(Predictor, "ask", full)
+    assert "memory is full" in refused(capsys, "ask", pictures / "plain.png", "Where?", "--checkpoint", checkpoint)
+
+
+def test_the_page_is_told_what_is_asked_of_the_machine(checkpoint, free_port, monkeypatch):
+    started = []
+    monkeypatch.setattr(server_commands, "run", lambda _, env, cwd: started.append(env) or 0)
+    words = ["--port", str(free_port), "--device", "cpu", "--precision", "bfloat16"]
+    assert main(["app", "--checkpoint", str(checkpoint), *words]) == 0
+    told = build(Placement, json.loads(started[0]["PINPOINT_PLACEMENT"]), "the page")
+    assert told == Placement(device="cpu", precision="bfloat16")
+    assert started[0]["PINPOINT_ROOTS"] == ""
+
+
+def test_the_page_is_told_which_folders_it_may_show(checkpoint, free_port, monkeypatch, tmp_path, capsys):
+    started = []
+    monkeypatch.setattr(server_commands, "run", lambda _, env, cwd: started.append(env) or 0)
+    words = ["app", "--checkpoint", str(checkpoint), "--port", str(free_port)]
+    assert main([*words, "--root", str(tmp_path), "--root", str(checkpoint / "..")]) == 0
+    assert started[0]["PINPOINT_ROOTS"] == f"{tmp_path}:{checkpoint.parent}"
+    assert "there is no such folder" in refused(capsys, *words, "--root", tmp_path / "gone")
 
 
 def test_a_taken_port_is_named(checkpoint, capsys):
@@ -189,66 +189,6 @@ def test_world_sample_writes_pictures_questions_and_truth(tmp_path, capsys):
     (tmp_path / "file").touch()
     capsys.readouterr()
     assert "cannot be written" in refused(capsys, "world", "sample", "--out", tmp_path / "file")
-
-
-def test_eval_world_prints_numbers_and_writes_records(checkpoint, tmp_path, capsys):
-    words = ["eval", "world", "--split", "val", "--count", "3", "--checkpoint", str(checkpoint)]
-    assert main([*words, "--json", "--click", "--out", str(tmp_path)]) == 0
-    values = json.loads(capsys.readouterr().out)
-    assert {"giou", "ciou", "n_acc", "t_acc", "precision"} <= set(values["overall"])
-    assert (values["split"], values["scenes"], values["checkpoint"]) == ("val", 3, "tiny")
-    assert json.loads((tmp_path / "results.json").read_text()) == values
-    asked = sum(len(World("val", 3).sample(index).turns) for index in range(3))
-    assert len((tmp_path / "questions.jsonl").read_text().splitlines()) == asked
-    assert main([*words, "--blind"]) == 0
-    assert "overall" in capsys.readouterr().out
-
-
-@pytest.fixture
-def release(tmp_path, monkeypatch):
-    """A released LISA of the smallest sizes, CLIP beside it."""
-    made = tmp_path / "release"
-    made.mkdir()
-    rows = released.fast_tokenizer(made, [*released.SURROUND, "[SEG]"])
-    released.config(made, rows)
-    released.save(made, released.lisa(rows), parts=2)
-    released.clip(tmp_path / "clip-tiny")
-    monkeypatch.setattr(_sizes, "SAMS", {(32, 2): released.SAM})
-    return made
-
-
-def test_convert_makes_a_checkpoint_that_can_be_asked(release, pictures, capsys):
-    made = release.parent / "made"
-    assert main(["convert", "--from", "lisa", str(release), str(made), "--check"]) == 0
-    said = capsys.readouterr().out
-    assert f"wrote {made}: " in said
-    assert "compared" in said
-    assert "inv_freq and 2 more (computed from the sizes)" in said
-    assert main(["ask", str(pictures / "one.png"), "Where?", "--json", "--checkpoint", str(made)]) == 0
-    assert set(json.loads(capsys.readouterr().out)) == {"text", "segments", "timings"}
-    assert "exists already" in refused(capsys, "convert", "--from", "lisa", release, made)
-
-
-def test_convert_refuses_in_one_line_and_leaves_nothing(release, capsys, monkeypatch):
-    made = release.parent / "made"
-    before = sorted(release.parent.rglob("*"))
-    words = ["convert", "--from", "lisa", str(release), str(made)]
-    assert "try --from gsva or lisa" in refused(capsys, "convert", "--from", "read", release, made)
-
-    def full(*_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patched:
-        patched.setattr(_convert, "write", full)
-        assert f"{made}: No space left on device" in refused(capsys, *words)
-    with monkeypatch.context() as patched:
-        patched.setattr(_convert, "write", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
-        assert main(words) == 130  # as with Ctrl-C
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    assert sorted(release.parent.rglob("*")) == before
-    shard = next(release.glob("*00002.bin"))
-    shard.write_bytes(shard.read_bytes()[:1000])
-    assert shard.name in refused(capsys, *words)
 
 
 def started(*words, **options):

@@ -10,7 +10,7 @@ from app import cli
 from app.catalogue import WIDTH
 from app.cli import main
 from model.released import table
-from tests.app.test_cli import refused
+from tests.app.commands import refused
 from tests.model.released.fixtures import client, hub, repositories  # noqa: F401
 
 LISA = "xinlai/LISA-7B-v1"
