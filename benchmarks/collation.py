@@ -1,34 +1,46 @@
-"""Samples a second from files to a batch at SAM's 1024 x 1024 on one core, and where the time goes.
+"""Samples a second from files to a training batch at SAM's 1024 x 1024 on one core, and where the time goes.
 
 python -m benchmarks.collation [ROOT]
 
 Reads every dataset of the trees under ROOT, or, without one, pictures of 640 x 480 that it makes, each with eight
-things in polygons. An item is a picture with up to eight conversations, the truth of all their marks, and the picture
-resized and padded for SAM. For comparison, ``decoder`` is Pillow's JPEG decoder alone on the same files.
+things in polygons. What is timed is what a data worker of ``pinpoint train`` runs: the mixture's choice of up to eight
+conversations, :func:`train.batches.make_item` and :func:`train.objectives.grounding.collate`. The model is that of the
+preset ``pinpoint`` (a picture of 336 x 336 for the language model, one of 1024 x 1024 for SAM), of shapes without
+weights; the shipped tiny model lends its tokenizer. Timers stand around the project's own functions and count the
+processor's time in this thread. For comparison, "decoder alone" is Pillow's decoder on the same files.
 """
 
+import argparse
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import wraps
 from pathlib import Path
 from random import Random
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
 from PIL import Image, ImageFilter
+from transformers import AutoTokenizer
 
-from data import datasets, masks
-from data.asking import ask_thread, threads
+from data import datasets, geometry, masks, mixture
+from data.datasets import base
 from data.datasets.base import Dataset, Picture, Query
-from data.geometry import Frame
 from data.sample import Target
+from model.backbones.llava import LlavaBackbone
+from model.config import preset
+from model.grounding import GroundingModel
+from train.batches import GroundingBatch, Item
+from train.objectives import grounding
 
-SIDE = 1024
+TOKENIZER = Path(__file__).parent.parent / "checkpoints/tiny/backbone"
 MADE, SECONDS, BATCH, MOST = 60, 10.0, 4, 8
+REST = "rest: tensors, batches, order"
 
 
 class Made(Dataset):
@@ -60,64 +72,95 @@ class Made(Dataset):
 
 
 class Clock:
-    """Seconds by part."""
+    """The processor's seconds by part; what runs inside a part belongs to it, unless it is a part itself."""
 
     def __init__(self) -> None:
-        self.spent: Counter[str] = Counter()
+        self.spent: dict[str, float] = defaultdict(float)
+        self._inside: list[str] = []
+        self._since = 0.0
+
+    def _turn(self) -> None:
+        now = time.thread_time()
+        if self._inside:
+            self.spent[self._inside[-1]] += now - self._since
+        self._since = now
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        begin = time.perf_counter()
-        yield
-        self.spent[name] += time.perf_counter() - begin
+        self._turn()
+        self._inside.append(name)
+        try:
+            yield
+        finally:
+            self._turn()
+            self._inside.pop()
+
+    def timed(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        """The function with its time counted as that part's."""
+
+        @wraps(call)
+        def counted(*given: Any, **more: Any) -> Any:
+            with self.part(name):
+                return call(*given, **more)
+
+        return counted
+
+    @contextmanager
+    def watching(self, opened: Sequence[Dataset]) -> Iterator[None]:
+        """Timers around the functions that the parts are named after."""
+        places: list[tuple[Any, str, str]] = [
+            (base, "open_image", "decoding"),
+            (geometry.Frame, "image", "resizing"),
+            (masks, "decode", "masks to pixels"),
+            (mixture, "ask_thread", "text: wordings"),
+            (mixture, "ask_together", "text: wordings"),
+            (LlavaBackbone, "encode_chat", "text: tokens"),
+            *((kind, "queries", "queries, with masks as run lengths") for kind in {type(one) for one in opened}),
+        ]
+        with ExitStack() as stack:
+            for owner, name, part in places:
+                stack.enter_context(mock.patch.object(owner, name, self.timed(part, getattr(owner, name))))
+            yield
 
 
-def prepared(image: np.ndarray) -> torch.Tensor:
-    """``(3, 1024, 1024)`` uint8, as SAM's own ``prepare`` gives it."""
-    made = Frame.letterbox((image.shape[0], image.shape[1]), SIDE).image(image)
-    return torch.from_numpy(np.ascontiguousarray(made.transpose(2, 0, 1)))
+def network() -> GroundingModel:
+    """A model of full size without weights: it prepares pictures and words, and no more."""
+    tokenizer = AutoTokenizer.from_pretrained(TOKENIZER, local_files_only=True)
+    return GroundingModel.build(preset("pinpoint"), tokenizer, device="meta")
 
 
-def item(dataset: Dataset, index: int, rng: Random, clock: Clock) -> tuple[torch.Tensor, torch.Tensor]:
-    """One picture and the truth ``(M, H, W)`` bool of its marks."""
-    with clock.part("decoding"):
-        image = dataset.picture(index).load()
-    with clock.part("queries, with masks as run lengths"):
-        every = threads(dataset.queries(index))
-    with clock.part("words"):
-        talks = [ask_thread(thread, rng) for thread in rng.sample(every, min(MOST, len(every)))]
-    with clock.part("masks to pixels"):
-        rles = [target.rle for turns in talks for turn in turns for target in turn.targets]
-        truth = np.zeros((len(rles), *image.shape[:2]), dtype=bool)
-        for row, rle in zip(truth, rles, strict=True):
-            if rle is not None:
-                row[:] = masks.decode(rle)
-    with clock.part("resizing"):
-        return prepared(image), torch.from_numpy(truth)
+def stream(opened: Sequence[Dataset], model: GroundingModel) -> mixture.Mixture[Item]:
+    """The mixture that training reads, every picture as often as any other."""
+    members = [mixture.Read(dataset) for dataset in opened]
+    weights = [float(len(dataset)) for dataset in opened]
+    return mixture.Mixture(members, weights, MOST, make=grounding.maker(model))
 
 
-def measure(items: list[tuple[Dataset, int]]) -> tuple[int, Clock]:
-    """Go round the items for :data:`SECONDS`; how many, and the time by part."""
-    rng, clock, count, begin = Random(0), Clock(), 0, time.perf_counter()
-    batch: list[torch.Tensor] = []
-    while time.perf_counter() - begin < SECONDS:
-        batch.append(item(*items[count % len(items)], rng, clock)[0])
-        count += 1
-        if len(batch) == BATCH:
-            with clock.part("stacking"):
-                torch.stack(batch)
-            batch = []
+def measure(items: mixture.Mixture[Item], model: GroundingModel, opened: Sequence[Dataset]) -> tuple[int, Clock]:
+    """Read the stream for :data:`SECONDS`; how many items, and the time by part."""
+    clock, count = Clock(), 0
+    with clock.watching(opened):
+        begin = time.monotonic()
+        while time.monotonic() - begin < SECONDS:
+            with clock.part(REST):
+                batch(items, model, count)
+            count += BATCH
     return count, clock
 
 
+def batch(items: mixture.Mixture[Item], model: GroundingModel, first: int) -> GroundingBatch:
+    """The batch from that position on."""
+    return grounding.collate(model, [items[first + one] for one in range(BATCH)])
+
+
 def rate(call: Callable[[Any], object], values: list[Any]) -> float:
-    """Seconds a call, the best of three rounds."""
+    """The processor's seconds a call, the best of three rounds."""
     best = float("inf")
     for _ in range(3):
-        begin = time.perf_counter()
+        begin = time.thread_time()
         for value in values:
             call(value)
-        best = min(best, (time.perf_counter() - begin) / len(values))
+        best = min(best, (time.thread_time() - begin) / len(values))
     return best
 
 
@@ -127,23 +170,43 @@ def decode(path: Path) -> None:
         opened.load()
 
 
-def main(root: str | None = None) -> None:
-    """Print samples a second and the milliseconds of each part."""
+def run(root: Path | None) -> None:
+    """Print samples a second and the milliseconds of each part.
+
+    Raises:
+        ValueError: the root is no folder, or holds no dataset.
+    """
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        opened = [s.open() for s in datasets.sources(Path(root))] if root else [Made(Path(folder))]
-        items = [(dataset, index) for dataset in opened for index in range(len(dataset))]
-        Random(0).shuffle(items)
-        for dataset, index in items[:20]:
-            item(dataset, index, Random(0), Clock())  # warm up
-        count, clock = measure(items)
-        alone = rate(decode, [dataset.picture(index).path for dataset, index in items[:100]])
+        opened = [source.open() for source in datasets.sources(root)] if root else [Made(Path(folder))]
+        if not opened:
+            raise ValueError(f"{root}: holds none of the datasets that are read: name the root of their trees")
+        model = network()
+        items = stream(opened, model)
+        for first in range(0, 20, BATCH):
+            batch(items, model, first)  # warm up
+        count, clock = measure(items, model, opened)
+        pictures = [(dataset, index) for dataset in opened for index in range(len(dataset))]
+        chosen = Random(0).sample(pictures, min(100, len(pictures)))
+        alone = rate(decode, [dataset.picture(index).path for dataset, index in chosen])
     total = sum(clock.spent.values())
-    print(f"{len(items)} pictures of {len(opened)} datasets and splits: {count / total:.0f} samples a second")
-    for name, spent in clock.spent.most_common():
+    print(f"{len(pictures)} pictures of {len(opened)} datasets and splits: {count / total:.0f} samples a second")
+    for name, spent in sorted(clock.spent.items(), key=lambda part: -part[1]):
         print(f"  {name:36} {1e3 * spent / count:6.2f} ms {spent / total:6.1%}")
     print(f"  {'(decoder alone)':36} {1e3 * alone:6.2f} ms")
 
 
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run it; 2 where the root holds nothing to read."""
+    parser = argparse.ArgumentParser(description="Samples a second from files to a training batch.")
+    parser.add_argument("root", type=Path, nargs="?", help="of the dataset trees; without it pictures are made")
+    try:
+        run(parser.parse_args(arguments).root)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    sys.exit(main())
