@@ -25,7 +25,7 @@ def main() -> None:
     """Print a line for each way to ask the world."""
     for split in ("train", "test_crowd"):
         world = World(split, COUNT + 20)
-        picture = rate(lambda i, world=world: world.facts(i))
+        picture = rate(world.facts)
         print(f"{split:10}  picture with masks          {picture:6.0f} a second")
         for name, make in {
             "sample, picture opened": lambda i, world=world: world.sample(i).load(),
