@@ -1,12 +1,13 @@
 # make app   set everything up and open the page
 # make test  set everything up and run lint, types and tests (those marked slow too where CI is set)
+# make bench print speed and memory beside the published way; ARGS=... as `python -m benchmarks --help` has them
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 BROWSER := $(VENV)/.browser
 
-.PHONY: setup app lint test browser clean
+.PHONY: setup app lint test bench browser clean
 
 setup: $(STAMP)
 
@@ -31,6 +32,9 @@ lint: setup
 
 test: lint browser
 	$(BIN)/pytest
+
+bench: setup
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 # Browser tests need Debian's Chromium, which is asked for once; where it cannot be installed they say so and skip.
 browser: $(BROWSER)
