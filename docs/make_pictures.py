@@ -1,26 +1,31 @@
 """Make the pictures of the README and the docs with the checkpoint that ships.
 
 python -m docs.make_pictures answers    # docs/answers.md and docs/answers/*.png
-python -m docs.make_pictures page       # docs/page.png; needs Chromium
+python -m docs.make_pictures page       # docs/page.png and docs/page_why.png; need Chromium
+python -m docs.make_pictures report     # docs/report.png: 100 scenes of `val`; needs Chromium
 python -m docs.make_pictures evidence   # docs/evidence.png: what each channel gives SAM, and what it draws from that
+python -m docs.make_pictures rewards    # docs/rewards.png: the curves of docs/results/reinforcement/*.jsonl
 """
 
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
+import altair as alt
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from app.cli import CHECKPOINT
-from app.drawing import overlay
-from app.panels import enlarge
+from app.cli import CHECKPOINT, main
+from app.drawn import fitted
+from data.drawing import overlay
 from data.world.world import World
 from model.predictor import Predictor
 from model.prompting.base import SegPrompts
@@ -29,6 +34,7 @@ from model.tokens import unmarked
 DOCS = Path(__file__).resolve().parent
 FIRST = 2000  # scenes of the test split that no number in the README stands on
 
+WINDOW = 20  # lines of a log that a curve's mean is of
 PAGE = "Find the cup, the wrench and the hammer."
 # Typed as a new user would, in words that no template holds; and what must be in the scene they are asked of.
 QUESTIONS = (
@@ -78,7 +84,7 @@ def answers() -> None:
         image = World("test", 1, start=scene_with(kinds)).pack(0, 0)[0]
         predictor.set_image(image)
         answer = predictor.ask(question)
-        big, masks = enlarge(image, [s.mask for s in answer.segments if not s.rejected])
+        big, masks = fitted(image, [s.mask for s in answer.segments if not s.rejected])
         drawn = Image.fromarray(overlay(big, masks, outline=3))
         drawn.thumbnail((448, 448))
         drawn.save(folder / f"{number:02d}.png", optimize=True)
@@ -91,7 +97,7 @@ def answers() -> None:
 
 
 def page() -> None:
-    """Open the page, ask about a scene, and take its picture."""
+    """Open the page, ask about a scene, and take its picture; then with the reasons for a mask."""
     from playwright.sync_api import sync_playwright
 
     with socket.socket() as probe:
@@ -109,17 +115,42 @@ def page() -> None:
         with sync_playwright() as play:
             flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
             browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
-            shown = browser.new_page(viewport={"width": 1280, "height": 860})
+            shown = browser.new_page(viewport={"width": 1280, "height": 1000})
             shown.goto(f"http://127.0.0.1:{port}")
             shown.get_by_placeholder("Ask about the picture").fill(PAGE)
             shown.keyboard.press("Enter")
-            shown.get_by_text(PAGE, exact=True).wait_for(timeout=60_000)
-            shown.wait_for_timeout(6000)
+            shown.locator(".legend li").first.wait_for(timeout=120_000)
+            shown.get_by_placeholder("Ask about the picture").blur()
+            shown.wait_for_timeout(3000)
             shown.screenshot(path=DOCS / "page.png")
+            shown.set_viewport_size({"width": 1280, "height": 1700})
+            shown.get_by_text("Why these masks?").click()
+            shown.get_by_alt_text("similarity map").first.wait_for(timeout=120_000)
+            shown.wait_for_timeout(3000)
+            shown.screenshot(path=DOCS / "page_why.png")
             browser.close()
     finally:
         os.killpg(server.pid, 15)
-    shrink(DOCS / "page.png")
+    for name in ("page.png", "page_why.png"):
+        shrink(DOCS / name)
+
+
+def report() -> None:
+    """Evaluate a hundred scenes, open the report, and take its picture: the top, and the samples under it."""
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as made:
+        main(["eval", "world", "--split", "val", "--count", "100", "--out", made])
+        with sync_playwright() as play:
+            flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+            browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
+            shown = browser.new_page(viewport={"width": 1280, "height": 1900})
+            shown.goto(f"file://{made}/report.html")
+            shown.locator("[name=kind]").select_option("several")
+            shown.wait_for_timeout(1500)
+            shown.screenshot(path=DOCS / "report.png")
+            browser.close()
+    shrink(DOCS / "report.png")
 
 
 SIDE = 236  # of a panel of the evidence, pixels
@@ -155,6 +186,28 @@ def evidence() -> None:
         rows.append((question, panels))
     _grid(titles, rows).save(DOCS / "evidence.png", optimize=True)
     shrink(DOCS / "evidence.png")
+
+
+def rewards() -> None:
+    """The reward and what it is made of, by step of the reinforcement stage: runs, and means of lines."""
+    names = {"reward": "sum", "rewards/mask/mean": "mask", "rewards/rejection/mean": "rejection", "kl": "divergence"}
+    rows = []
+    for path in sorted((DOCS / "results" / "reinforcement").glob("*.jsonl")):
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        for name, title in names.items():
+            known = [(line["step"], line[name]) for line in lines if line.get(name) is not None]
+            for index, (step, value) in enumerate(known):
+                near = [value for _, value in known[max(0, index - WINDOW + 1) : index + 1]]
+                mean = sum(near) / len(near) if len(near) >= WINDOW // 2 else None
+                rows.append({"run": path.stem, "what": title, "step": step, "one": value, "mean": mean})
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        x=alt.X("step:Q", title="step"), color=alt.Color("run:N", title=None), tooltip=["one:Q"]
+    )
+    points = base.mark_circle(size=12, opacity=0.35).encode(y=alt.Y("one:Q", title=None).scale(zero=False))
+    means = base.mark_line().encode(y="mean:Q")
+    chart = alt.layer(points, means).properties(width=300, height=190).facet(alt.Facet("what:N", title=None), columns=2)
+    chart.resolve_scale(y="independent").save(DOCS / "rewards.png", scale_factor=2)
+    shrink(DOCS / "rewards.png")
 
 
 def _only(prompts: SegPrompts, channel: str) -> SegPrompts:
@@ -200,8 +253,9 @@ def _grid(titles: list[str], rows: list[tuple[str, list[np.ndarray]]]) -> Image.
 
 def shrink(path: Path) -> None:
     """Fewer colours: a page is mostly flat."""
-    Image.open(path).convert("RGB").quantize(colors=192).save(path, optimize=True)
+    Image.open(path).convert("RGB").quantize(colors=256, kmeans=1).save(path, optimize=True)
 
 
 if __name__ == "__main__":
-    {"answers": answers, "page": page, "evidence": evidence}[sys.argv[1] if len(sys.argv) > 1 else "answers"]()
+    pictures = {"answers": answers, "page": page, "report": report, "evidence": evidence, "rewards": rewards}
+    pictures[sys.argv[1] if len(sys.argv) > 1 else "answers"]()
