@@ -125,6 +125,25 @@ def say_problem(text: str) -> None:
     )
 
 
+PRESSED = "pressed"
+
+
+def begin(label: str, icon: str, key: str, place: str, missing: str | None = None) -> bool:
+    """A button that begins long work; whether what it makes is to be made now.
+
+    Where the work's result will be in the session's state, ``place``, a press leaves :data:`PRESSED`: that of
+    ``st.button`` itself is lost when the run that it began is cut short, as by an upload that ends just after it.
+    Whoever makes the result puts it there, or removes what is there where it cannot be made.
+    """
+    off = missing is not None
+
+    def press() -> None:
+        st.session_state[place] = PRESSED
+
+    st.button(label, type="primary", icon=icon, key=key, disabled=off, help=missing, on_click=press)
+    return bool(st.session_state.get(place) == PRESSED)
+
+
 def heading(text: str) -> None:
     """What a view is called."""
     st.html(f"<h2 style='font-size:1.6rem;line-height:1.2;margin:0;padding:.25rem 0'>{html.escape(text)}</h2>")

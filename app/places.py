@@ -10,6 +10,7 @@ from pathlib import Path
 
 ROOTS = "PINPOINT_ROOTS"  # the environment variable: folders with os.pathsep between them
 MOST_FOLDERS, DEEPEST = 200, 6  # of a search for files below the folders
+OWN, SERVER = "my computer", "a folder of the server"  # where a view may be given things from
 MOST_LOOKED = 20_000  # folders that such a search looks into
 
 

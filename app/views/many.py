@@ -43,11 +43,11 @@ def show(model: Asks) -> None:
     """Lay the view out."""
     tables.style()
     panels.heading("Many pictures at once")
-    job: Job | None = st.session_state.get("many_job")
-    if job is None:
-        setup(model)
-    else:
+    job = st.session_state.get("many_job")
+    if isinstance(job, Job):
         watch(job)
+    else:
+        setup(model)
 
 
 def setup(model: Asks) -> None:
@@ -56,10 +56,10 @@ def setup(model: Asks) -> None:
         "Give pictures, and one question for all of them or a table with a question for each. The questions are asked "
         "in turn with those of other people, while you use the page as you like; keep it open until they are answered."
     )
-    where = st.radio("Pictures from", ["my computer", "a folder of the server"], horizontal=True) if _roots() else None
+    where = st.radio("Pictures from", [places.OWN, places.SERVER], horizontal=True) if _roots() else None
     files: Sequence[Any] = ()
     table, typed = None, ""
-    if where == "a folder of the server":
+    if where == places.SERVER:
         names = ", ".join(root.name or "/" for root in _roots())
         typed = st.text_input("Folder, or CSV or JSON lines file, on the server", key="many_typed")
         panels.say(f"It must lie under: {names}", small=True)
@@ -78,17 +78,20 @@ def setup(model: Asks) -> None:
     question = st.text_input(
         "Question for all", key="many_question", placeholder="Where is the red cup?", max_chars=LONGEST
     )
-    if st.button("Ask them all", type="primary", icon=":material/play_arrow:", key="many_start"):
-        try:
-            with st.spinner("Reading the pictures ..."):
-                job = prepared(model, files or (), table, typed, question.strip())
-                job.start()
-        except ValueError as error:
-            panels.say_problem(" ".join(str(error).split()))
-            return
-        st.session_state.many_job = job
-        st.session_state.many_turn = st.session_state.get("many_turn", 0) + 1  # the uploads leave the memory
-        st.rerun()
+    missing = None if where == places.SERVER or files else "Hand in pictures first."
+    if not panels.begin("Ask them all", ":material/play_arrow:", "many_start", "many_job", missing):
+        return
+    try:
+        with st.spinner("Reading the pictures ..."):
+            job = prepared(model, files or (), table, typed, question.strip())
+        st.session_state.many_job = job  # before it starts: a run may be cut short at any look at the state
+        job.start()
+    except ValueError as error:
+        del st.session_state.many_job
+        panels.say_problem(" ".join(str(error).split()))
+        return
+    st.session_state.many_turn = st.session_state.get("many_turn", 0) + 1  # the uploads leave the memory
+    st.rerun()
 
 
 def prepared(model: Asks, files: Sequence[Any], table: Any, typed: str, question: str) -> Job:

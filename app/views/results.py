@@ -29,7 +29,6 @@ TITLE, ICON, ORDER = "Results", ":material/insights:", 30
 
 COLUMNS = (Column("Row", True), Column("IoU", True), Column("Kind"), Column("Question"), Column("Answer"))
 EVERY_KIND = "every kind"
-FROM_SERVER = "a folder of the server"
 
 
 @dataclass
@@ -45,8 +44,8 @@ def show(model: object) -> None:
     """Lay the view out."""
     tables.style()
     panels.heading("Results")
-    held: Held | None = st.session_state.get("results_held")
-    if held is None:
+    held = st.session_state.get("results_held")
+    if not isinstance(held, Held):
         setup()
         return
     opened = held.opened
@@ -71,11 +70,11 @@ def setup() -> None:
         "to look at the questions, best both. Pictures of drawn scenes are drawn anew; hand others in beside them."
     )
     roots = places.roots()
-    where = st.radio("Results from", ["my computer", FROM_SERVER], horizontal=True) if roots else None
+    where = st.radio("Results from", [places.OWN, places.SERVER], horizontal=True) if roots else None
     files: Sequence[Any] = ()
     brought: Sequence[Any] = ()
     typed = ""
-    if where == FROM_SERVER:
+    if where == places.SERVER:
         found = _found(roots)
         by_name = {places.shown(path, roots): path for path in found}
         picked = st.selectbox("Folder with results", list(by_name), index=None, key="results_found")
@@ -89,17 +88,18 @@ def setup() -> None:
         brought = st.file_uploader(
             "Pictures, or a ZIP file of them", kinds, accept_multiple_files=True, key="results_pictures"
         )
-    if st.button("Show these results", type="primary", icon=":material/insights:", key="results_open"):
-        try:
-            held = opened(files or (), typed if where == FROM_SERVER else None, brought or ())
-        except ValueError as error:
-            panels.say_problem(" ".join(str(error).split()))
-            return
-        except OSError as error:
-            panels.say_problem(f"the files cannot be read ({error.strerror or error})")
-            return
-        st.session_state.results_held = held
-        st.rerun()
+    missing = None if where == places.SERVER or files else f"Hand in {RESULTS} or {PREDICTIONS} first."
+    if not panels.begin("Show these results", ":material/insights:", "results_open", "results_held", missing):
+        return
+    try:
+        held = opened(files or (), typed if where == places.SERVER else None, brought or ())
+    except (ValueError, OSError) as error:
+        del st.session_state.results_held
+        why = f"the files cannot be read ({error.strerror or error})" if isinstance(error, OSError) else str(error)
+        panels.say_problem(" ".join(why.split()))
+        return
+    st.session_state.results_held = held
+    st.rerun()
 
 
 @st.cache_data(ttl=60, max_entries=8, show_spinner="Looking for results ...")

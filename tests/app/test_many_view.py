@@ -8,7 +8,8 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app import places, presence
+from app import panels, places, presence
+from app.views import many
 from tests.app.test_jobs import Rule, until
 
 ENGINE = Rule()
@@ -47,7 +48,7 @@ def give(at, files, question="", table=None):
         at.file_uploader[0].upload(*file)
     if table is not None:
         at.file_uploader[1].upload("rows.csv", table.encode(), "text/csv")
-    at.text_input(key="many_question").set_value(question)
+    at.text_input(key="many_question").set_value(question).run()
     at.button(key="many_start").click().run()
     assert not at.exception
     return at
@@ -86,7 +87,6 @@ def test_a_table_of_questions_names_wrong_rows_and_asks_the_others(at):
 @pytest.mark.parametrize(
     ("files", "question", "table", "says"),
     [
-        ([], "Where?", None, "hand in pictures first"),
         (PAIR, "", None, "write a question"),
         (PAIR, "", "a.png,Where?\n", "rows.csv: its first line must name the columns image, question"),
         (PAIR, "", "image,question\n", "rows.csv: holds no question that can be asked"),
@@ -99,6 +99,27 @@ def test_what_cannot_be_asked_is_one_plain_line(at, files, question, table, says
     assert says in text and "/tmp" not in text and "many_job" not in at.session_state
     give(at, PAIR, "Where?", table and "image,question\na.png,Where?\n")
     assert "many_job" in at.session_state
+
+
+def test_nothing_is_asked_before_there_are_pictures(at):
+    assert at.button(key="many_start").disabled and "Hand in pictures" in at.button(key="many_start").help
+    at.session_state.many_job = panels.PRESSED  # pressed, and the pictures then taken back
+    at.run()
+    assert "hand in pictures first" in written(at) and "many_job" not in at.session_state
+
+
+def test_a_press_whose_run_is_cut_short_is_not_lost(at, monkeypatch):
+    whole, runs = many.prepared, []
+
+    def cut(*given):
+        runs.append(1)
+        if len(runs) == 1:
+            st.rerun()  # as for an upload that ends, or a field that is left
+        return whole(*given)
+
+    monkeypatch.setattr(many, "prepared", cut)
+    finished(give(at, PAIR, "Where?"))
+    assert len(runs) == 2 and ENGINE.asked == ["Where?"] * 2
 
 
 def test_pause_resume_stop_and_another_list(at):
@@ -141,7 +162,7 @@ def test_a_folder_of_the_server_is_asked_only_where_its_owner_allows_it(at, tmp_
     (tmp_path / "mine/link.png").symlink_to(tmp_path / "b.png")
     monkeypatch.setenv(places.ROOTS, str(tmp_path / "mine"))
     at.run()
-    at.radio[0].set_value("a folder of the server").run()
+    at.radio[0].set_value(places.SERVER).run()
     at.text_input(key="many_question").set_value("Where?")
     at.text_input(key="many_typed").set_value(str(tmp_path))
     at.button(key="many_start").click().run()

@@ -299,7 +299,7 @@ def start(at, name, content, table=None, question="Where?"):
     at.file_uploader[0].upload(name, content)
     if table is not None:
         at.file_uploader[1].upload("rows.csv", table, "text/csv")
-    at.text_input(key="many_question").set_value(question)
+    at.text_input(key="many_question").set_value(question).run()
     at.button(key="many_start").click().run()
     return alive(at)
 
@@ -426,6 +426,7 @@ def test_words_of_results_are_words(text):
     at.file_uploader[0].upload("p.jsonl", predictions.line(one).encode())
     values = {"benchmark": text, "split": text, "numbers": {text: 0.5}, "questions": 1, text: text}
     at.file_uploader[0].upload("results.json", json.dumps(values).encode())
+    at.run()
     at.button(key="results_open").click().run()
     alive(at)
 
@@ -439,6 +440,7 @@ FILES += [b'{"numbers": [1, 2]}', b'{"numbers": {"a": {"b": {}}}, "questions": "
 def test_broken_results_are_a_plain_line(name, content):
     at = AppTest.from_function(results_page, default_timeout=60).run()
     at.file_uploader[0].upload(name, content)
+    at.run()
     at.button(key="results_open").click().run()
     text = alive(at)
     assert "Traceback" not in text and "/tmp" not in text

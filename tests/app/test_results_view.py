@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app import places
+from app import panels, places
 from eval import predictions
 from tests.app.test_answers import SAMPLES
 
@@ -37,6 +37,7 @@ def opened(at, *files, pictures=()):
         at.file_uploader[0].upload(name, data)
     for name, data in pictures:
         at.file_uploader[1].upload(name, data, "image/png")
+    at.run()
     at.button(key="results_open").click().run()
     assert not at.exception
     return at
@@ -82,7 +83,6 @@ def test_pictures_handed_in_are_shown_beside(at):
 @pytest.mark.parametrize(
     ("files", "says"),
     [
-        ([], "hand in results.json or predictions.jsonl first"),
         ([("a.jsonl", b"{")], "predictions.jsonl, line 1: not JSON"),
         ([("a.json", b"<script>")], "results.json: is damaged"),
         ([("a.json", b"{}"), ("b.json", b"{}")], "two files to take for results.json"),
@@ -91,6 +91,13 @@ def test_pictures_handed_in_are_shown_beside(at):
 def test_a_bad_file_is_one_plain_line_and_the_next_one_opens(at, files, says):
     text = written(opened(at, *files))
     assert says in text and "/tmp" not in text and "results_held" not in at.session_state
+
+
+def test_nothing_is_opened_before_there_is_a_file(at):
+    assert at.button(key="results_open").disabled and "Hand in results.json" in at.button(key="results_open").help
+    at.session_state.results_held = panels.PRESSED  # pressed, and the files then taken back
+    at.run()
+    assert "hand in results.json or predictions.jsonl first" in written(at) and "results_held" not in at.session_state
 
 
 def test_a_folder_of_the_server_only_where_its_owner_allows_it(at, tmp_path, monkeypatch):
@@ -103,7 +110,7 @@ def test_a_folder_of_the_server_only_where_its_owner_allows_it(at, tmp_path, mon
     (tmp_path / "mine/link/predictions.jsonl").symlink_to(tmp_path / "secret/predictions.jsonl")
     monkeypatch.setenv(places.ROOTS, str(tmp_path / "mine"))
     at.run()
-    at.radio[0].set_value("a folder of the server").run()
+    at.radio[0].set_value(places.SERVER).run()
     for typed in (tmp_path / "secret", tmp_path / "mine/link", "../secret"):
         at.text_input(key="results_typed").set_value(str(typed)).run()
         opened(at)
