@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import panels
+from app import panels, presence
 from app.arguments import CHECKPOINT
 from app.engine import Asks, Engine
 from app.views import VIEWS
@@ -25,6 +25,7 @@ def engine(checkpoint: str, placement: str) -> Asks:
 
 def main() -> None:
     """Lay the page out."""
+    presence.close_when_gone()
     st.set_page_config(page_title="Pinpoint", page_icon=panels.badge(), layout="wide")
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="head"):
         st.title("Pinpoint", anchor=False, width="content")

@@ -62,6 +62,9 @@ def _careful(address: str) -> list[str]:
         "server.enableStaticServing": "false",
         "server.maxUploadSize": "20",
         "server.disconnectedSessionTTL": "120",
+        # After each run of a page, of a part of it too, it would look through all that torch is made of, for 0.3 s in
+        # which every other session waits. Python collects by itself, and app.presence when a session has gone.
+        "runner.postScriptGC": "false",
         "client.showErrorDetails": "none",
     }
     words = [word for name, value in settings.items() for word in (f"--{name}", value)]

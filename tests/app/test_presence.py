@@ -20,3 +20,21 @@ def test_a_folder_goes_with_its_page(monkeypatch):
     while Path(folder.name).exists():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_what_fails_keeps_nothing_else_from_going(monkeypatch):
+    monkeypatch.setattr(presence, "LOOK", 0.02)
+    gone, later = [], threading.Event()
+    presence.when_gone(lambda: False, lambda: 1 / 0, 0.01)
+    presence.when_gone(lambda: False, lambda: gone.append("second"), 0.01)
+    presence.when_gone(lambda: not later.is_set(), lambda: gone.append("last"), 0.01)
+    end = time.monotonic() + 20
+    while not gone:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert gone == ["second"]
+    later.set()
+    while len(gone) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert presence._watched == []
