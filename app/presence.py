@@ -83,7 +83,7 @@ def close_when_gone() -> None:
     if (page := _page()) is None or st.session_state.get("watched"):
         return
     server, session = page
-    st.session_state.watched = True
+    st.session_state["watched"] = True
     # Of what a thread may call it is this that closes a session, where nobody holds it: it is meant for logging out.
     when_gone(of_this_page(), lambda: server.clear_user_info_for_session(session), KEPT)
 

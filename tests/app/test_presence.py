@@ -3,6 +3,8 @@ import threading
 import time
 from pathlib import Path
 
+import streamlit as st
+
 from app import presence
 
 
@@ -20,6 +22,43 @@ def test_a_folder_goes_with_its_page(monkeypatch):
     while Path(folder.name).exists():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+class Server:
+    """Of Streamlit's what is used of it here."""
+
+    def __init__(self):
+        self.active, self.closed = {"mine", "theirs"}, []
+
+    def is_active_session(self, session):
+        return session in self.active
+
+    def clear_user_info_for_session(self, session):
+        self.closed.append(session)
+
+
+def test_a_session_is_closed_once_when_its_page_has_gone(monkeypatch):
+    monkeypatch.setattr(presence, "LOOK", 0.02)
+    monkeypatch.setattr(presence, "KEPT", 0.1)
+    server, state = Server(), {}
+    monkeypatch.setattr(st, "session_state", state)
+    for session in ("mine", "mine", "theirs"):
+        monkeypatch.setattr(presence, "_page", lambda session=session: (server, session))
+        if session == "theirs":
+            state.clear()  # another person's
+        presence.close_when_gone()
+    time.sleep(0.3)
+    assert server.closed == []
+    server.active.remove("mine")
+    end = time.monotonic() + 20
+    while not server.closed:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    server.active.clear()
+    while len(server.closed) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert server.closed == ["mine", "theirs"]
 
 
 def test_what_fails_keeps_nothing_else_from_going(monkeypatch):
