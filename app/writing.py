@@ -55,6 +55,11 @@ class Writing:
         return self._stopped.is_set()
 
     @property
+    def queued(self) -> bool:
+        """Whether others are asked before it."""
+        return bool(self.place) and not self.text
+
+    @property
     def done(self) -> bool:
         """Whether there is an answer, or a reason why there is none."""
         return self.answer is not None or self.problem is not None

@@ -12,6 +12,7 @@ from model.tokens import unmarked
 TITLE, ICON, ORDER = "Ask", ":material/search:", 0
 
 LOOK = 0.3  # seconds between two looks at an answer that is being written
+LOOK_QUEUED = 1.0  # at one that waits for others: twenty pages that look oftener keep the machine from answering
 
 
 def show(model: Asks) -> None:
@@ -72,8 +73,9 @@ def talk(session: Session, model: Asks) -> None:
         for number, row in enumerate(session.exchanges):
             panels.exchange(row, session.turn(number))
             turn_tools(session, model, number)
-        if busy:
-            written(session)
+        if session.writing is not None:
+            queued = session.writing.queued
+            st.fragment(run_every=LOOK_QUEUED if queued else LOOK)(written)(session, queued)
         elif not session.exchanges:
             st.caption("What do you want to find? For example:")
             panels.suggestions(session.suggestions, lambda question: ask(session, model, question))
@@ -151,13 +153,15 @@ def keep(session: Session) -> bool:
     return True
 
 
-@st.fragment(run_every=LOOK)
-def written(session: Session) -> None:
-    """The words as they come, the place in the queue, and a button that stops them."""
+def written(session: Session, queued: bool) -> None:
+    """The words as they come, the place in the queue, and a button that stops them. When its turn comes the view is
+    laid out again, to look oftener."""
     if keep(session):
         st.rerun()
     writing = session.writing
     assert writing is not None
+    if writing.queued != queued:
+        st.rerun()
     with st.chat_message("user", avatar=panels.PERSON):
         panels.say(writing.question)
     with st.chat_message("assistant", avatar=panels.MODEL):

@@ -38,7 +38,7 @@ def test_the_place_is_known_while_it_waits_and_the_words_are_kept_when_it_is_sto
     model = Slow()
     writing = Writing(model, IMAGE, "?", [])
     writing.start(patience=0.05)
-    assert not writing.done and writing.place == 2 and writing.text == ""
+    assert not writing.done and writing.place == 2 and writing.queued and writing.text == ""
     writing.stop()
     model.go.set()
     assert settled(writing).answer.text == " 0" and writing.answer.stop == "cancelled"
@@ -58,7 +58,7 @@ def test_an_answer_that_is_ready_at_once_is_there_after_the_start():
     model.go.set()
     writing = Writing(model, IMAGE, "?", [])
     writing.start(patience=10)
-    assert writing.done and writing.answer.stop == "end" and writing.place == 0
+    assert writing.done and writing.answer.stop == "end" and writing.place == 0 and not writing.queued
 
 
 @pytest.mark.parametrize(
