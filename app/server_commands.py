@@ -1,17 +1,16 @@
 """What stays and serves: the page, and the engine over HTTP. Both are for this machine alone unless told otherwise."""
 
 import argparse
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from app import places
 from app.arguments import ROOT
+from app.setup import Setup
 from model.placement import Placement
 
 GOODBYE = 20.0  # seconds that a server may take to end
@@ -28,8 +27,7 @@ def page(args: argparse.Namespace, folder: Path, placement: Placement) -> int:
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment = {
         **os.environ,
-        "PINPOINT_CHECKPOINT": str(folder),
-        "PINPOINT_PLACEMENT": json.dumps(asdict(placement)),
+        **Setup(folder, placement).told(),
         places.ROOTS: shown or os.environ.get(places.ROOTS, ""),
         "PYTHONPATH": path,
     }

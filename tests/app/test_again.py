@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from app import again, export
-from app.again import Setup
 from app.arguments import CHECKPOINTS
 from app.cli import main
 from app.export import Talk
 from app.session import STEPS, Exchange, Session
+from app.setup import Setup
 from data.world.world import World
 from model.answer import Answer
 from model.placement import Placement

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.setup import Setup
 from app import again, takeaway
-from app.again import Setup
 from app.export import FORMATS, Talk
 from tests.app import page as pages
 from tests.app.export.talks import about, long
