@@ -92,7 +92,7 @@ def test_what_the_page_s_server_is_told(checkpoint, free_port, monkeypatch):
     assert options["--server.enableXsrfProtection"] == options["--server.enableCORS"] == "true"
     assert options["--server.maxUploadSize"] == "20"
     assert told[0].count("--server.allowedHosts") == 3
-    assert main(["app", "--checkpoint", str(checkpoint), "--port", str(free_port), "--address", "0.0.0.0"]) == 0
+    assert main(["app", "--checkpoint", str(checkpoint), "--port", str(free_port), "--host", "0.0.0.0"]) == 0
     assert "--server.allowedHosts" not in told[1]  # its name is not known then
 
 
