@@ -15,6 +15,7 @@ from app.setup import Setup
 from app.views import VIEWS, compare
 from model.answer import Answer
 from model.placement import Placement
+from tests.app.shown import written
 from tests.eval.board import segment
 
 
@@ -62,10 +63,6 @@ def at(monkeypatch, tmp_path):
     Rule.made.clear()
     yield AppTest.from_function(page, default_timeout=60).run()
     compare.second.clear()
-
-
-def written(at):
-    return " ".join(str(element.proto.body) for element in at.get("html"))
 
 
 def asks(at, question="Where is the cup?"):
