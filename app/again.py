@@ -4,42 +4,17 @@ Both name the picture by the file that :mod:`app.export` writes of it. Every tex
 """
 
 import json
-import os
 import shlex
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, fields
 from itertools import pairwise
-from pathlib import Path
 from typing import NamedTuple
 
 from app.arguments import CHECKPOINT, CHECKPOINTS
 from app.export.base import Talk
 from app.session import Exchange
-from data.settings import build
+from app.setup import Setup
 from model.answer import Segment
 from model.placement import Placement
-from model.policy import Use
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What answered.
-
-    Attributes:
-        checkpoint: its folder.
-        placement: as it was asked for.
-        layer: how its layer policy was applied, where that was not the folder's own way.
-    """
-
-    checkpoint: Path = CHECKPOINT
-    placement: Placement = field(default_factory=Placement)
-    layer: Use | None = None
-
-    @classmethod
-    def of_page(cls) -> "Setup":
-        """That of this process's page, as ``pinpoint app`` has told it."""
-        words = json.loads(os.environ.get("PINPOINT_PLACEMENT", "{}"))
-        folder = Path(os.environ.get("PINPOINT_CHECKPOINT", str(CHECKPOINT)))
-        return cls(folder, build(Placement, words, "PINPOINT_PLACEMENT"))
 
 
 def python(talk: Talk, setup: Setup) -> str:

@@ -235,8 +235,7 @@ def _download(commands: Any) -> None:
 
 def _app(commands: Any) -> None:
     page = _command(commands, "app", "open the page")
-    page.add_argument("--port", type=_port, default=8501, help="default 8501")
-    page.add_argument("--address", default="127.0.0.1", help="default 127.0.0.1: this machine alone")
+    _listening(page, 8501)
     page.add_argument(
         "--root",
         type=Path,
@@ -251,8 +250,7 @@ def _app(commands: Any) -> None:
 
 def _serve(commands: Any) -> None:
     serve = _command(commands, "serve", "answer over HTTP: JSON in and out, see docs/service.md")
-    serve.add_argument("--port", type=_port, default=8502, help="default 8502")
-    serve.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1: this machine alone")
+    _listening(serve, 8502)
     serve.add_argument(
         "--token-file",
         type=Path,
@@ -271,6 +269,12 @@ def _serve(commands: Any) -> None:
     )
     _checkpoint(serve)
     _placement(serve)
+
+
+def _listening(command: Parser, port: int) -> None:
+    """Where a server listens."""
+    command.add_argument("--port", type=_port, default=port, help=f"default {port}")
+    command.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1: this machine alone")
 
 
 def _command(commands: Any, name: str, what: str) -> Parser:

@@ -102,7 +102,7 @@ class Job:
         self._file, self._places = self.out / "journal-0.jsonl", dict[str, _Place]()
         self._going, self._ending, self._closed = threading.Event(), threading.Event(), threading.Event()
         self._going.set()
-        self._lock = threading.Lock()
+        self._lock, self._changing = threading.Lock(), threading.Lock()  # of the files, of the state
         self._seen = time.monotonic()
         self._thread = threading.Thread(target=self._live, name="many", daemon=True)
 
@@ -145,22 +145,25 @@ class Job:
 
     def pause(self) -> None:
         """Ask nothing after the question that is being asked."""
-        if self.state == "working":
-            self.state = "paused"
-            self._going.clear()
+        with self._changing:
+            if self.state == "working":
+                self.state = "paused"
+                self._going.clear()
 
     def resume(self) -> None:
         """Go on."""
-        if self.state == "paused":
-            self.state = "working"
-            self._going.set()
+        with self._changing:
+            if self.state == "paused":
+                self.state = "working"
+                self._going.set()
 
     def cancel(self) -> None:
         """Stop, and keep what is answered."""
-        if not self.over:
-            self.state = "stopping"
-            self._ending.set()
-            self._going.set()
+        with self._changing:
+            if not self.over:
+                self.state = "stopping"
+                self._ending.set()
+                self._going.set()
 
     def close(self) -> None:
         """Stop, and remove everything."""
@@ -211,7 +214,7 @@ class Job:
                 raise Stopped
             self._finish()
         except Stopped:
-            self.state = "stopped"
+            self._over("stopped")
         except OSError as error:
             self._fail(f"the answers cannot be stored ({error.strerror or error}); what was answered is below")
         except ValueError as error:
@@ -221,7 +224,13 @@ class Job:
             self._fail("something went wrong with this list; what was answered is below; try the rest again")
 
     def _fail(self, problem: str) -> None:
-        self.problem, self.state = problem, "failed"
+        self.problem = problem
+        self._over("failed")
+
+    def _over(self, state: State) -> None:
+        """Nothing comes after this state, not even from a button that was pressed before it."""
+        with self._changing:
+            self.state = state
 
     def _ask(self, journal: "_Noting") -> None:
         """Ask everything, or as much as there is time for."""
@@ -298,7 +307,7 @@ class Job:
         with (self.out / ANSWERS).open("w", encoding="utf-8-sig", newline="") as file:  # the mark is for Excel
             write_table(predictions.read(self._file), file)
         report.make(self.out, None, self.questions.picture)
-        self.state = "stopped" if done < len(self.lines) else "done"
+        self._over("stopped" if done < len(self.lines) else "done")
 
 
 class _Noting(Writer):

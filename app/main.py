@@ -1,26 +1,22 @@
 """The page, started by ``pinpoint app``: what all its views share, and the bar that leads to them."""
 
 import functools
-import json
-import os
 from pathlib import Path
 
 import streamlit as st
 
 from app import panels, presence
-from app.arguments import CHECKPOINT
 from app.engine import Asks, Engine
+from app.setup import Setup
 from app.views import VIEWS
-from data.settings import build as settings
-from model.placement import Placement
 
 STYLE = (Path(__file__).parent / "page.css").read_text()
 
 
 @st.cache_resource(show_spinner="Reading the model ...")
-def engine(checkpoint: str, placement: str) -> Asks:
-    """The one model of this server; ``placement`` is JSON, its keys those of model.placement.Placement."""
-    return Engine(Path(checkpoint), settings(Placement, json.loads(placement), "PINPOINT_PLACEMENT"))
+def engine(setup: Setup) -> Asks:
+    """The one model of this server."""
+    return Engine(setup.checkpoint, setup.placement)
 
 
 def main() -> None:
@@ -32,8 +28,7 @@ def main() -> None:
         st.text("Ask a picture: an answer in words, with an exact mask for each thing it names.")
         panels.style(STYLE)  # here it moves nothing while it comes
     try:
-        checkpoint = os.environ.get("PINPOINT_CHECKPOINT", str(CHECKPOINT))
-        model = engine(checkpoint, os.environ.get("PINPOINT_PLACEMENT", "{}"))
+        model = engine(Setup.of_page())
     except ValueError as error:
         panels.say_problem(str(error))
         return

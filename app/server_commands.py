@@ -1,17 +1,16 @@
 """What stays and serves: the page, and the engine over HTTP. Both are for this machine alone unless told otherwise."""
 
 import argparse
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from app import places
 from app.arguments import ROOT
+from app.setup import Setup
 from model.placement import Placement
 
 GOODBYE = 20.0  # seconds that a server may take to end
@@ -21,15 +20,14 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 def page(args: argparse.Namespace, folder: Path, placement: Placement) -> int:
     """``pinpoint app``: the page, until it is told to stop."""
     shown = places.joined(args.root)
-    _free(args.address, args.port, "no page can be opened")
+    _free(args.host, args.port, "no page can be opened")
     placement.check()
     words = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app" / "main.py")]
-    words += ["--server.port", str(args.port), "--server.address", args.address, *_careful(args.address)]
+    words += ["--server.port", str(args.port), "--server.address", args.host, *_careful(args.host)]
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment = {
         **os.environ,
-        "PINPOINT_CHECKPOINT": str(folder),
-        "PINPOINT_PLACEMENT": json.dumps(asdict(placement)),
+        **Setup(folder, placement).told(),
         places.ROOTS: shown or os.environ.get(places.ROOTS, ""),
         "PYTHONPATH": path,
     }
@@ -50,7 +48,7 @@ def run(words: list[str], env: dict[str, str], cwd: Path) -> int:
         signal.signal(signal.SIGTERM, before)
 
 
-def _careful(address: str) -> list[str]:
+def _careful(host: str) -> list[str]:
     """What the page's server must be told wherever it is started: its file of settings is looked for in the current
     folder, and anybody's own may say otherwise."""
     settings = {
@@ -68,7 +66,7 @@ def _careful(address: str) -> list[str]:
         "client.showErrorDetails": "none",
     }
     words = [word for name, value in settings.items() for word in (f"--{name}", value)]
-    if address in LOOPBACK:  # a page elsewhere may have its own name point to this machine
+    if host in LOOPBACK:  # a page elsewhere may have its own name point to this machine
         for name in LOOPBACK:
             words += ["--server.allowedHosts", name]
     return words
@@ -105,16 +103,16 @@ def _token(file: Path | None) -> str | None:
     return token
 
 
-def _free(address: str, port: int, what: str) -> None:
+def _free(host: str, port: int, what: str) -> None:
     """See that a port can be listened at.
 
     Raises:
         ValueError: it cannot.
     """
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        with socket.create_server((address, port), family=family):
+        with socket.create_server((host, port), family=family):
             pass
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise ValueError(f"{what} at {address}, port {port} ({reason}); choose another with --port") from error
+        raise ValueError(f"{what} at {host}, port {port} ({reason}); choose another with --port") from error

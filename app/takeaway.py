@@ -10,6 +10,7 @@ import streamlit as st
 from app import again, export
 from app.export import FORMATS, Talk
 from app.session import Exchange
+from app.setup import Setup
 
 ORDER = ("overlay", "masks", "html", "coco", "labelme", "yolo")  # others that are found follow
 MIMES = {"png": "image/png", "html": "text/html", "zip": "application/zip"}
@@ -52,7 +53,7 @@ def show(image: np.ndarray, name: str, exchanges: Sequence[Exchange]) -> None:
                 )
         rows = "".join(f"<dt>{html.escape(one.title)}</dt><dd>{html.escape(one.about)}</dd>" for one in given)
         st.html(f"<details style='margin:.2rem 0'><summary>What each holds</summary><dl>{rows}</dl></details>")
-        setup = again.Setup.of_page()
+        setup = Setup.of_page()
         as_python, as_command = st.tabs(["Copy as Python", "Copy as command"])
         with as_python:
             st.caption("Asks the same, and draws the same masks. Run it beside the picture, which is in the zip.")

@@ -123,6 +123,7 @@ def _unzip(name: str, source: BinaryIO, made: Unpacked) -> None:
                 raise ValueError(f"{_cut(name)}: claims more than {MOST_BYTES >> 20} MB unpacked; hand it in in parts")
             for entry in entries:
                 _entry(archive, entry, made)
+    # zipfile raises NotImplementedError for what it has not got: a later version of the format, or a compression
     except (zipfile.BadZipFile, OSError, EOFError, zlib.error, NotImplementedError, OverflowError) as error:
         raise ValueError(f"{_cut(name)}: is no ZIP file that can be read; make it anew") from error
 
@@ -137,7 +138,7 @@ def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, made: Unpacked) -> 
     try:
         with archive.open(entry) as source:
             made.add(entry.filename, source)  # type: ignore[arg-type]  # ZipExtFile reads as a file does
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError):
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError):  # another compression, or a password
         made.problems.append(f"{_cut(entry.filename)}: cannot be unpacked; make the ZIP file anew")
 
 

@@ -21,9 +21,7 @@ import io
 import json
 import os
 import signal
-import socket
 import statistics
-import subprocess
 import sys
 import threading
 import time
@@ -36,8 +34,9 @@ from urllib.parse import urlsplit
 import numpy as np
 from PIL import Image
 
-from app.arguments import CHECKPOINT, ROOT
+from app.arguments import CHECKPOINT
 from app.engine import Engine
+from app.running import pinpoint
 from app.service.meter import resident
 from benchmarks import through_page
 from data import masks
@@ -186,23 +185,9 @@ class Service:
 @contextlib.contextmanager
 def served(checkpoint: Path, sessions: int) -> Iterator[str]:
     """The address of a ``pinpoint serve`` started for this."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    words = [sys.executable, "-m", "app.cli", "serve", "--port", str(port), "--checkpoint", str(checkpoint)]
-    words += ["--queue", str(4 * sessions), "--timeout", "600"]  # all come from one address
-    process = subprocess.Popen(words, cwd=ROOT)
-    try:
-        for _ in range(600):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                break
-            if process.poll() is not None:
-                raise ValueError("pinpoint serve did not start")
-            time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(30)
+    words = ["--queue", str(4 * sessions), "--timeout", "600"]  # all come from one address
+    with pinpoint("serve", "--checkpoint", str(checkpoint.absolute()), *words) as server:
+        yield server.url
 
 
 def talks(predictor: Predictor, count: int, questions: int) -> list[Talk]:

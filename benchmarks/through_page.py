@@ -5,9 +5,6 @@ import contextlib
 import html
 import io
 import re
-import socket
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -19,8 +16,8 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from app.arguments import ROOT
 from app.canvas import encoded
+from app.running import pinpoint
 from benchmarks.tab import Tab, canvas
 from data import masks
 from model.tokens import MARK
@@ -121,34 +118,8 @@ def as_shown(asked: "Sequence[Talk]") -> "list[Talk]":
 @contextlib.contextmanager
 def served(checkpoint: Path) -> Iterator[Page]:
     """A ``pinpoint app`` started for this."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    words = [sys.executable, "-m", "app.cli", "app", "--port", str(port), "--checkpoint", str(checkpoint.absolute())]
-    process = subprocess.Popen(words, cwd=ROOT, stdout=sys.stderr)  # what it says of faults; ours is JSON
-    try:
-        url = f"http://127.0.0.1:{port}"
-        for _ in range(600):
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):
-                break
-            if process.poll() is not None:
-                raise ValueError("pinpoint app did not start")
-            time.sleep(0.2)
-        yield Page(url, process.pid)
-    finally:
-        end(process)
-
-
-def end(process: "subprocess.Popen[bytes]", patience: float = 30.0) -> None:
-    """End a process, and what it has started."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        family = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
-        for one in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                one.terminate()
-        for one in psutil.wait_procs(family, patience)[1]:
-            one.kill()
-    process.wait(patience)
+    with pinpoint("app", "--checkpoint", str(checkpoint.absolute())) as server:
+        yield Page(server.url, server.process)
 
 
 def resident(process: int) -> int:

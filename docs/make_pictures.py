@@ -8,15 +8,13 @@ python -m docs.make_pictures rewards    # docs/rewards.png: the curves of docs/r
 """
 
 import json
-import os
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -25,6 +23,7 @@ from PIL import Image, ImageDraw
 
 from app.cli import CHECKPOINT, main
 from app.drawn import fitted
+from app.running import pinpoint
 from data.drawing import overlay
 from data.world.world import World
 from model.predictor import Predictor
@@ -96,60 +95,46 @@ def answers() -> None:
     (DOCS / "answers.md").write_text("\n".join(lines), encoding="utf-8")
 
 
-def page() -> None:
-    """Open the page, ask about a scene, and take its picture; then with the reasons for a mask."""
+@contextmanager
+def browsed(address: str, height: int) -> Iterator[Any]:
+    """A page in Chromium."""
     from playwright.sync_api import sync_playwright
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    words = [sys.executable, "-m", "app.cli", "app", "--port", str(port)]
-    server = subprocess.Popen(words, start_new_session=True)
-    try:
-        for _ in range(120):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1)
-                break
-            except OSError:
-                time.sleep(0.5)
-        with sync_playwright() as play:
-            flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-            browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
-            shown = browser.new_page(viewport={"width": 1280, "height": 1000})
-            shown.goto(f"http://127.0.0.1:{port}")
-            shown.get_by_placeholder("Ask about the picture").fill(PAGE)
-            shown.keyboard.press("Enter")
-            shown.locator(".legend li").first.wait_for(timeout=120_000)
-            shown.get_by_placeholder("Ask about the picture").blur()
-            shown.wait_for_timeout(3000)
-            shown.screenshot(path=DOCS / "page.png")
-            shown.set_viewport_size({"width": 1280, "height": 1700})
-            shown.get_by_text("Why these masks?").click()
-            shown.get_by_alt_text("similarity map").first.wait_for(timeout=120_000)
-            shown.wait_for_timeout(3000)
-            shown.screenshot(path=DOCS / "page_why.png")
-            browser.close()
-    finally:
-        os.killpg(server.pid, 15)
+    with sync_playwright() as play:
+        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
+        shown = browser.new_page(viewport={"width": 1280, "height": height})
+        shown.goto(address)
+        yield shown
+        browser.close()
+
+
+def page() -> None:
+    """Open the page, ask about a scene, and take its picture; then with the reasons for a mask."""
+    with pinpoint("app") as server, browsed(server.url, 1000) as shown:
+        shown.get_by_placeholder("Ask about the picture").fill(PAGE)
+        shown.keyboard.press("Enter")
+        shown.locator(".legend li").first.wait_for(timeout=120_000)
+        shown.get_by_placeholder("Ask about the picture").blur()
+        shown.wait_for_timeout(3000)
+        shown.screenshot(path=DOCS / "page.png")
+        shown.set_viewport_size({"width": 1280, "height": 1700})
+        shown.get_by_text("Why these masks?").click()
+        shown.get_by_alt_text("similarity map").first.wait_for(timeout=120_000)
+        shown.wait_for_timeout(3000)
+        shown.screenshot(path=DOCS / "page_why.png")
     for name in ("page.png", "page_why.png"):
         shrink(DOCS / name)
 
 
 def report() -> None:
     """Evaluate a hundred scenes, open the report, and take its picture: the top, and the samples under it."""
-    from playwright.sync_api import sync_playwright
-
     with tempfile.TemporaryDirectory() as made:
         main(["eval", "world", "--split", "val", "--count", "100", "--out", made])
-        with sync_playwright() as play:
-            flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-            browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
-            shown = browser.new_page(viewport={"width": 1280, "height": 1900})
-            shown.goto(f"file://{made}/report.html")
+        with browsed(f"file://{made}/report.html", 1900) as shown:
             shown.locator("[name=kind]").select_option("several")
             shown.wait_for_timeout(1500)
             shown.screenshot(path=DOCS / "report.png")
-            browser.close()
     shrink(DOCS / "report.png")
 
 

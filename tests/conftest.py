@@ -2,13 +2,13 @@
 
 import os
 import shutil
-import socket
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+from app import running
 from data import datasets
 from tests import chromium
 from tests.data.datasets.toybox import Toybox
@@ -55,10 +55,8 @@ def checkpoint(tmp_path_factory):
 
 @pytest.fixture
 def free_port():
-    """A port of this machine that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port of this machine that nothing listens at."""
+    return running.free_port()
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,7 @@
 """Two checkpoints, or one with two ways to use its layers, on the same picture and question."""
 
 import html
-import json
-import os
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -10,18 +9,16 @@ import numpy as np
 import streamlit as st
 
 from app import panels, places, tables
-from app.again import Setup
 from app.arguments import CHECKPOINTS
 from app.comparison import STAGES, Pair, checkpoints, pairs, stages
 from app.drawn import drawn, fitted
 from app.engine import Asks, Engine
 from app.presence import of_this_page
 from app.session import LONGEST, Exchange, Session
+from app.setup import Setup
 from app.tables import Column
 from data.drawing import colour
-from data.settings import build as settings
 from model.answer import Answer, Segment
-from model.placement import Placement
 from model.policy import Use
 
 TITLE, ICON, ORDER = "Compare", ":material/compare:", 30
@@ -40,10 +37,9 @@ def _let_go(model: Asks) -> None:
 
 # One second model is in memory at a time, whoever compares: the one before it is let go.
 @st.cache_resource(max_entries=1, show_spinner="Reading the second model ...", on_release=_let_go)
-def second(checkpoint: str, placement: str, layer: Use | None) -> Asks:
-    """The second model; ``placement`` as app.main.engine has it."""
-    placed = settings(Placement, json.loads(placement), "PINPOINT_PLACEMENT")
-    return Engine(Path(checkpoint), placed, layer=layer) if layer else Engine(Path(checkpoint), placed)
+def second(setup: Setup) -> Asks:
+    """The second model."""
+    return Engine(setup.checkpoint, setup.placement, layer=setup.layer)
 
 
 def show(model: Asks) -> None:
@@ -135,7 +131,7 @@ def _ask(
     if (found := _found(folder)) is None:
         return f"There is no checkpoint at {folder}: choose one, or name a folder with config.json under a --root."
     try:
-        other = second(str(found), os.environ.get("PINPOINT_PLACEMENT", "{}"), layer)
+        other = second(replace(Setup.of_page(), checkpoint=found, layer=layer))
     except ValueError as error:
         return f"The second model cannot be read: {error}"
     given, there = [], of_this_page()

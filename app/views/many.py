@@ -1,6 +1,5 @@
 """Many pictures and questions at once: handed in, asked in the background, watched, and taken away."""
 
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from app.engine import Asks
 from app.jobs import ANSWERS, Job, Line
 from app.presence import of_this_page
 from app.session import LONGEST
+from app.setup import Setup
 from app.tables import Column
 from app.unpacking import unpack
 from data import masks
@@ -117,8 +117,7 @@ def prepared(model: Asks, files: Sequence[Any], table: Any, typed: str, question
             why = f"{error}" if not problems else f"{error}; {problems[0]}"
             raise ValueError(why.replace(str(source), named)) from error
         bad = [*(many.Bad("file", problem) for problem in problems), *bad]
-        name = Path(os.environ.get("PINPOINT_CHECKPOINT", "")).name
-        return Job(model, rows, bad, folder, name, of_this_page())
+        return Job(model, rows, bad, folder, Setup.of_page().checkpoint.name, of_this_page())
     except BaseException:
         folder.cleanup()
         raise

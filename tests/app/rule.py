@@ -22,7 +22,7 @@ class Rule:
     asked: list = []  # noqa: RUF012
     placements: list = []  # noqa: RUF012
 
-    def __init__(self, checkpoint, placement):
+    def __init__(self, checkpoint, placement, layer=None):
         self.placements.append(placement)
         if "nowhere" in str(checkpoint):
             raise ValueError(f"no checkpoint at {checkpoint}: name a folder")

@@ -3,28 +3,16 @@
 import base64
 import contextlib
 import http.client
-import io
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
+from app.running import free_port
 from app.serve import Settings, create_app, server
-
-
-def picture(seed: int = 0, size: tuple[int, int] = (40, 60)) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
-
-
-def png(image: np.ndarray) -> bytes:
-    data = io.BytesIO()
-    Image.fromarray(image).save(data, "PNG")
-    return data.getvalue()
+from tests.app.pictures import picture, png
+from tests.app.waiting import until
 
 
 def question(**changes: Any) -> dict[str, Any]:
@@ -35,17 +23,11 @@ def question(**changes: Any) -> dict[str, Any]:
 @contextlib.contextmanager
 def serving(engine: Any, settings: Settings | None = None) -> Iterator[int]:
     """The port of a service of ``engine``."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     made = server(create_app(engine, settings), "127.0.0.1", port)
     thread = threading.Thread(target=made.run, daemon=True)
     thread.start()
-    for _ in range(3000):
-        if made.started:
-            break
-        time.sleep(0.01)
-    assert made.started
+    until(lambda: made.started)
     try:
         yield port
     finally:
@@ -76,6 +58,16 @@ def post(port: int, path: str, body: Any, headers: dict[str, str] | None = None)
     """Status and JSON of a reply to a POST."""
     status, _, data = tell(port, "POST", path, body, headers)
     return status, json.loads(data)
+
+
+def found(port: int) -> tuple[dict, str]:
+    """A reply with segments, and its question."""
+    for words in ("Where?", "Where is the red cup?", "The lamp?", "Show me all the fruit."):
+        status, reply = post(port, "/v1/ask", question(question=words))
+        assert status == 200
+        if reply["segments"]:
+            return reply, words
+    raise AssertionError("nothing was found")
 
 
 def raw(port: int, data: bytes, timeout: float = 30.0, end: bool = False) -> tuple[int | None, bytes]:

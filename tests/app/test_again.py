@@ -10,30 +10,21 @@ import pytest
 from PIL import Image
 
 from app import again, export
-from app.again import Setup
 from app.arguments import CHECKPOINTS
 from app.cli import main
 from app.export import Talk
 from app.session import STEPS, Exchange, Session
+from app.setup import Setup
 from data.world.world import World
 from model.answer import Answer
 from model.placement import Placement
 from model.predictor import Predictor
-from tests import tiny
 from tests.app.commands import refused
 from tests.app.export.talks import long
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = "-- --out /tmp\n'''; import os; os.mkdir('hacked') #\\ $(touch hacked) `touch hacked`"
 HOSTILE = ['"b" $HOME', "--help", CODE]
-
-
-@pytest.fixture(scope="module")
-def talker(tmp_path_factory):
-    """A checkpoint whose answers have several marks or none."""
-    folder = tmp_path_factory.mktemp("talker") / "it's a model"
-    tiny.talker().save_pretrained(folder)
-    return folder
 
 
 NOTHING = np.zeros((0, 2)), np.zeros(0, int)

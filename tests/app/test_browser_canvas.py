@@ -19,22 +19,12 @@ PAINTED = """([x, y]) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def address():
-    with pages.by_rule() as found:
-        yield found
-
-
 @pytest.fixture
-def page(address, browser):
-    watched = pages.Watched(browser.new_page(viewport={"width": 1280, "height": 1100}))
-    watched.page.sent = watched.sent
-    watched.page.goto(address)
-    watched.page.locator(".stage").wait_for(timeout=60_000)
-    pages.ask(watched.page, "two?")
-    watched.page.locator(".legend li").nth(2).wait_for(timeout=60_000)
-    yield watched.page
-    watched.close()
+def page(opened):
+    made = opened(height=1100)
+    pages.ask(made, "two?")
+    made.locator(".legend li").nth(2).wait_for(timeout=60_000)
+    return made
 
 
 def at(page, x, y):

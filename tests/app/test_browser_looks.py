@@ -15,29 +15,6 @@ new PerformanceObserver((list) => {
 """
 
 
-@pytest.fixture(scope="module")
-def address():
-    with pages.by_rule() as found:
-        yield found
-
-
-@pytest.fixture
-def opened(address, browser):
-    seen = []
-
-    def made(width, scheme="light", height=1000):
-        page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-        seen.append(pages.Watched(page))
-        page.add_init_script(SHIFTS)
-        page.goto(address)
-        page.locator(".stage").wait_for(timeout=60_000)
-        return page
-
-    yield made
-    for one in seen:
-        one.close()
-
-
 def answered(page):
     pages.ask(page, "two?")
     page.locator(".legend li").nth(2).wait_for(timeout=60_000)
@@ -48,7 +25,7 @@ def answered(page):
 @pytest.mark.parametrize(("width", "scheme"), [(375, "dark"), (1280, "light"), (1280, "dark")])
 def test_nobody_is_shut_out(opened, width, scheme):
     base = pytest.importorskip("axe_playwright_python.base")
-    page = opened(width, scheme)
+    page = opened(width, color_scheme=scheme)
     answered(page)
     page.get_by_text("By numbers and by keys").click()
     page.get_by_text("Take away", exact=True).click()
@@ -63,7 +40,7 @@ def test_nobody_is_shut_out(opened, width, scheme):
 def test_everything_fits_at_any_width(opened, width):
     page = opened(width)
     answered(page)
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert pages.fits(page)
     stage = page.locator(".stage").bounding_box()
     assert stage["width"] > 0.4 * min(width, 1280) and stage["x"] >= 0 and stage["x"] + stage["width"] <= width
     for row in page.locator(".tools .row").all():
@@ -78,13 +55,13 @@ def test_light_and_dark_follow_the_system(opened):
     def darkness(page):
         return page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
 
-    light, dark = darkness(opened(1280, "light")), darkness(opened(1280, "dark"))
+    light, dark = (darkness(opened(color_scheme=scheme)) for scheme in ("light", "dark"))
     assert sum(map(int, light[4:-1].split(","))) > 700 and sum(map(int, dark[4:-1].split(","))) < 150
 
 
 @pytest.mark.parametrize("width", [375, 1280])
 def test_nothing_jumps_while_the_page_comes(opened, width):
-    page = opened(width)
+    page = opened(width, script=SHIFTS)
     page.wait_for_timeout(1500)
     # Streamlit's own outline moves 0.06 to 0.11 when it goes; on a narrow page and a slow machine what is under the
     # picture may come sooner than the style that keeps the picture's place.

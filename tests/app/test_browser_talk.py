@@ -1,30 +1,19 @@
 """The conversation in a real Chromium: stop, ask again, edit, earlier answers, and pictures of one's own."""
 
 import base64
-import io
 
 import pytest
-from PIL import Image
 
 from tests.app import page as pages
+from tests.app.pictures import red
 from tests.chromium import needed
 
 pytestmark = needed
 
 
-@pytest.fixture(scope="module")
-def address():
-    with pages.by_rule() as found:
-        yield found
-
-
 @pytest.fixture
-def page(address, browser):
-    watched = pages.Watched(browser.new_page(viewport={"width": 1280, "height": 1000}))
-    watched.page.goto(address)
-    watched.page.locator(".stage").wait_for(timeout=60_000)
-    yield watched.page
-    watched.close()
+def page(opened):
+    return opened()
 
 
 def test_the_place_is_shown_then_the_words_as_they_come_and_a_button_stops_them(page):
@@ -82,9 +71,7 @@ PASTE = """([name, content, kind, type]) => {
 
 @pytest.mark.parametrize("way", ["paste", "drop"])
 def test_a_picture_is_pasted_or_dropped(page, way):
-    data = io.BytesIO()
-    Image.new("RGB", (300, 200), "red").save(data, "PNG")
-    page.evaluate(PASTE, ["mine <b>.png", base64.b64encode(data.getvalue()).decode(), "image/png", way])
+    page.evaluate(PASTE, ["mine <b>.png", base64.b64encode(red(300, 200)).decode(), "image/png", way])
     page.get_by_role("application", name="Picture: mine <b>.png").wait_for(timeout=10_000)
     assert "300 x 200" in page.locator(".size").text_content()
     page.evaluate(PASTE, ["bad.png", base64.b64encode(b"no picture").decode(), "image/png", way])

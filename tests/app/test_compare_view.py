@@ -11,9 +11,11 @@ from streamlit.testing.v1 import AppTest
 from app.engine import Engine
 from app.places import ROOTS
 from app.session import Session
+from app.setup import Setup
 from app.views import VIEWS, compare
 from model.answer import Answer
 from model.placement import Placement
+from tests.app.shown import written
 from tests.eval.board import segment
 
 
@@ -61,10 +63,6 @@ def at(monkeypatch, tmp_path):
     Rule.made.clear()
     yield AppTest.from_function(page, default_timeout=60).run()
     compare.second.clear()
-
-
-def written(at):
-    return " ".join(str(element.proto.body) for element in at.get("html"))
 
 
 def asks(at, question="Where is the cup?"):
@@ -174,7 +172,7 @@ def test_the_picture_of_the_conversation_is_the_one_compared(at):
 
 def test_the_real_engine_takes_a_use_of_layers_and_ends_its_work_when_another_is_chosen(checkpoint):
     st.cache_resource.clear()
-    engine = compare.second(str(checkpoint), "{}", "last")
+    engine = compare.second(Setup(checkpoint, layer="last"))
     assert isinstance(engine, Engine)
     answer = engine.ask(np.zeros((40, 40, 3), np.uint8), "Where is the cup?", [])
     assert answer.timings["total"] > 0

@@ -4,6 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import places
+from tests.app.shown import written
 from tests.data.datasets.toybox import SQUARE
 
 
@@ -11,10 +12,6 @@ def script():
     from app.views import datasets
 
     datasets.show(None)
-
-
-def written(at):
-    return " ".join(str(element.proto.body) for element in at.get("html"))
 
 
 @pytest.fixture

@@ -1,120 +1,20 @@
-"""One model for many: turns, places, leaving, crashes, full memory."""
+"""One model for many: turns, places, leaving, crashes."""
 
-import functools
 import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 
 import app.engine
-from app.engine import ALONE, FLED, FORGOTTEN, Busy, Engine, Late
+from app.engine import Busy, Engine, Late
 from app.service import line
 from model.answer import Answer
-from model.placement import Placement
 from model.predictor import Predictor
-from tests import tiny
+from tests.app.pictures import picture
+from tests.app.puppet import CPU, Puppet, lined_up
+from tests.app.waiting import together, until
 from tests.eval.board import segment
-
-CPU = Placement(device="cpu")
-
-
-def picture(seed: int = 0, size: tuple[int, int] = (40, 60)) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
-
-
-class Puppet:
-    """A predictor that does as it is told: ``rule`` answers, or raises.
-
-    Attributes:
-        lots: the questions that were asked together, in turn.
-        gate: nothing is answered while it is closed.
-        forgets: how often it had to forget.
-    """
-
-    def __init__(self, rule: Callable[[list[str]], None] | None = None) -> None:
-        self.rule, self.lots, self.forgets = rule or (lambda questions: None), [], 0
-        self.gate = threading.Event()
-        self.gate.set()
-        self.model = SimpleNamespace(
-            device=torch.device("cpu"), placement=SimpleNamespace(bits=None), place=lambda placement: None
-        )
-
-    def ask_all(self, asks, on_text):
-        questions = [ask.question for ask in asks]
-        self.lots.append(questions)
-        assert self.gate.wait(60)
-        self.rule(questions)
-        answers = []
-        for number, ask in enumerate(asks):
-            words, stop = "", "end"
-            for word in ("The ", "mean ", f"is {ask.image.mean():.3f}."):
-                words += word
-                if not on_text(number, words):
-                    stop = "cancelled"
-                    break
-            answers.append(Answer(ask.question, words, (), {"write": 0.01, "total": 0.01}, stop))
-        return answers
-
-    def set_image(self, image):
-        self.image = image
-
-    def segment_anyway(self, given):
-        self.rule([given.phrase])
-        return given
-
-    def forget(self):
-        self.forgets += 1
-
-
-@pytest.fixture
-def engine_of(monkeypatch):
-    """Makes an engine of a puppet."""
-
-    def make(puppet: Puppet, **limits) -> Engine:
-        monkeypatch.setattr(Predictor, "from_pretrained", lambda *_: puppet)
-        return Engine(Path("puppet"), CPU, **limits)
-
-    return make
-
-
-def together(*works: Callable[[], object], behind: tuple[Puppet, Engine] | None = None) -> list:
-    """What works give that run at once; an error is what it raised. ``behind`` a closed gate they line up in their
-    order: all but the last ask, the first is under way before the second comes."""
-    results: list = [None] * len(works)
-
-    def run(number: int, work: Callable[[], object]) -> None:
-        try:
-            results[number] = work()
-        except BaseException as error:
-            results[number] = error
-
-    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(works)]
-    for number, thread in enumerate(threads, start=1):
-        thread.start()
-        if behind is not None and number < len(threads):
-            until(functools.partial(_lined_up, *behind, number))
-            time.sleep(0.02)  # from the count to the line
-    for thread in threads:
-        thread.join(90)
-        assert not thread.is_alive()
-    return results
-
-
-def _lined_up(puppet: Puppet, engine: Engine, number: int) -> bool:
-    return bool(puppet.lots) and engine.meter.total("asked") >= number
-
-
-def until(true: Callable[[], bool]) -> None:
-    for _ in range(6000):
-        if true():
-            return
-        time.sleep(0.005)
-    pytest.fail("it did not happen within half a minute")
 
 
 def test_a_session_gets_the_answer_about_its_own_picture(engine_of):
@@ -128,16 +28,10 @@ def test_a_session_gets_the_answer_about_its_own_picture(engine_of):
 
 def test_places_are_told_and_those_who_wait_are_asked_together(engine_of):
     puppet = Puppet()
-    puppet.gate.clear()
     engine = engine_of(puppet, together=3)
     places: dict[str, list[int]] = {name: [] for name in "abcde"}
     works = [lambda name=name: engine.ask(picture(), name, [], None, places[name].append) for name in "abcde"]
-
-    def open_gate():
-        until(lambda: engine.waiting == 4)
-        puppet.gate.set()
-
-    answers = together(*works, open_gate, behind=(puppet, engine))[:5]
+    answers = lined_up(puppet, engine, *works)
     assert [answer.question for answer in answers] == list("abcde")
     assert puppet.lots == [["a"], ["b", "c", "d"], ["e"]]
     assert places["a"][0] == 0 and places["b"][0] == 1 and places["e"][0] == 4
@@ -171,7 +65,6 @@ def test_words_come_in_the_asker_s_own_thread_and_can_stop_it(engine_of):
 def test_one_who_leaves_frees_the_place(engine_of, monkeypatch):
     monkeypatch.setattr(line, "PULSE", 0.05)
     puppet = Puppet()
-    puppet.gate.clear()
     engine = engine_of(puppet, together=1)
 
     class Closed(BaseException):
@@ -184,17 +77,14 @@ def test_one_who_leaves_frees_the_place(engine_of, monkeypatch):
             gone.set()
             raise Closed
 
-    def later():
-        until(lambda: engine.waiting == 1)
-        puppet.gate.set()
-
-    first, closed, stopped, last, _ = together(
+    first, closed, stopped, last = lined_up(
+        puppet,
+        engine,
         lambda: engine.ask(picture(), "first", []),
         lambda: engine.ask(picture(), "closed", [], None, leave),
         lambda: engine.ask(picture(), "stopped", [], lambda text: not gone.is_set()),
         lambda: engine.ask(picture(), "last", []),
-        later,
-        behind=(puppet, engine),
+        waiting=1,
     )
     assert isinstance(closed, Closed)
     assert (stopped.stop, stopped.text) == ("cancelled", "")
@@ -205,21 +95,18 @@ def test_one_who_leaves_frees_the_place(engine_of, monkeypatch):
 
 def test_a_full_line_turns_away_and_one_asker_cannot_fill_it(engine_of):
     puppet = Puppet()
-    puppet.gate.clear()
     engine = engine_of(puppet, waiting=4, together=1)
 
     def other():
         until(lambda: engine.waiting == 3)
         return engine.ask(picture(), "late", [], who="other")
 
-    def open_gate():
-        until(lambda: engine.waiting == 4)
+    def third():
         with pytest.raises(Busy, match="4 questions are waiting"):
             engine.ask(picture(), "?", [], who="third")
-        puppet.gate.set()
 
     mine = [lambda n=n: engine.ask(picture(), f"mine {n}", [], who="me") for n in range(5)]
-    *results, late, _ = together(*mine, other, open_gate, behind=(puppet, engine))
+    *results, late = lined_up(puppet, engine, *mine, other, waiting=4, then=third)
     assert [isinstance(result, Busy) for result in results] == [False] * 4 + [True]
     assert "of your questions" in str(results[4])
     # What another asks comes before the third of one
@@ -231,17 +118,14 @@ def test_a_full_line_turns_away_and_one_asker_cannot_fill_it(engine_of):
 def test_pictures_that_wait_are_bounded(engine_of, monkeypatch):
     monkeypatch.setattr(app.engine, "ROOM", 2 * picture().nbytes)
     puppet = Puppet()
-    puppet.gate.clear()
     engine = engine_of(puppet, together=1)
 
-    def open_gate():
-        until(lambda: engine.waiting == 2)
+    def one_more():
         with pytest.raises(Busy):
             engine.ask(picture(), "?", [])
-        puppet.gate.set()
 
-    results = together(*[lambda: engine.ask(picture(), "?", [])] * 3, open_gate, behind=(puppet, engine))
-    assert [isinstance(result, Answer) for result in results] == [True] * 3 + [False]
+    results = lined_up(puppet, engine, *[lambda: engine.ask(picture(), "?", [])] * 3, then=one_more)
+    assert [isinstance(result, Answer) for result in results] == [True] * 3
 
 
 def test_ever_new_askers_do_not_keep_a_second_question_waiting():
@@ -277,16 +161,10 @@ def test_a_crash_is_a_message_and_those_beside_it_are_answered(engine_of):
             raise ValueError("the question has 9999 tokens")
 
     puppet = Puppet(rule)
-    puppet.gate.clear()
     engine = engine_of(puppet)
-
-    def open_gate():
-        until(lambda: engine.waiting == 4)
-        puppet.gate.set()
-
     names = ["first", "good", "break", "wrong", "fine"]
     works = [lambda name=name: engine.ask(picture(), name, []) for name in names]
-    first, good, broken, wrong, fine, _ = together(*works, open_gate, behind=(puppet, engine))
+    first, good, broken, wrong, fine = lined_up(puppet, engine, *works)
     assert [answer.question for answer in (first, good, fine)] == ["first", "good", "fine"]
     assert isinstance(broken, ValueError) and "failed" in str(broken) and "weights" not in str(broken)
     assert isinstance(wrong, ValueError) and "9999 tokens" in str(wrong)
@@ -294,87 +172,6 @@ def test_a_crash_is_a_message_and_those_beside_it_are_answered(engine_of):
     with pytest.raises(ValueError, match="failed"):
         engine.segment_anyway(picture(), segment("break", None))
     assert engine.meter.total("failed") == 3
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
-        MemoryError(),
-        RuntimeError("[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory"),
-    ],
-)
-def test_full_memory_forgets_then_asks_one_by_one_and_says_so(engine_of, error):
-    def rule(questions):
-        if len(questions) > 1:
-            raise error
-
-    puppet = Puppet(rule)
-    puppet.gate.clear()
-    engine = engine_of(puppet)
-
-    def open_gate():
-        until(lambda: engine.waiting == 2)
-        puppet.gate.set()
-
-    first, *rest, _ = together(*[lambda: engine.ask(picture(), "?", [])] * 3, open_gate, behind=(puppet, engine))
-    assert first.notes == () and [answer.notes for answer in rest] == [(FORGOTTEN, ALONE)] * 2
-    assert puppet.lots == [["?"], ["?", "?"], ["?", "?"], ["?"], ["?"]]
-    assert engine.ask(picture(), "?", []).notes == ()
-
-
-def test_full_memory_of_a_device_flees_to_the_cpu_and_comes_back(engine_of, monkeypatch):
-    places = []
-
-    def rule(questions):
-        if puppet.model.device.type == "cuda" and questions == ["large"]:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-
-    def place(placement):
-        places.append(placement.device)
-        puppet.model.device = torch.device(placement.device)
-
-    puppet = Puppet(rule)
-    monkeypatch.setattr(Predictor, "from_pretrained", lambda *_: puppet)
-    puppet.model.device, puppet.model.place = torch.device("cuda"), place
-    engine = Engine(Path("puppet"), Placement(device="cuda"))
-    assert engine.ask(picture(), "large", []).notes == (FORGOTTEN, FLED)
-    assert engine.ask(picture(), "small", []).notes == (FLED,)
-    assert engine.device == "cpu"
-    monkeypatch.setattr(app.engine, "RETURN", 0.0)
-    assert engine.ask(picture(), "small", []).notes == ()
-    assert engine.device == "cuda" and places == ["cpu", "cuda"]
-
-
-def test_full_memory_without_a_way_out_is_one_plain_line(engine_of):
-    def rule(questions):
-        if questions == ["large"]:
-            raise MemoryError
-
-    engine = engine_of(Puppet(rule))
-    with pytest.raises(ValueError, match="memory is full"):
-        engine.ask(picture(), "large", [])
-    assert engine.ask(picture(), "small", []).notes == ()
-
-
-def test_a_lost_device_has_the_model_read_again(monkeypatch):
-    made = []
-
-    def broken(questions):
-        raise RuntimeError("CUDA error: device-side assert triggered")
-
-    def read(folder, placement, layer):
-        made.append(placement.device)
-        puppet = Puppet(broken if len(made) == 1 else None)
-        puppet.model.device = torch.device("meta" if len(made) == 1 else "cpu")  # computes nothing, as a lost one
-        return puppet
-
-    monkeypatch.setattr(Predictor, "from_pretrained", read)
-    engine = Engine(Path("puppet"), Placement(device="cuda"))
-    with pytest.raises(ValueError, match="failed"):
-        engine.ask(picture(), "?", [])
-    assert engine.ask(picture(), "?", []).stop == "end"
-    assert made == ["cuda", "cpu"]
 
 
 @pytest.mark.parametrize("bad", ["\ud800", "what \udfff?"])
@@ -387,18 +184,15 @@ def test_what_is_no_text_is_refused(engine_of, bad):
 
 def test_a_stopping_server_turns_everybody_away(engine_of):
     puppet = Puppet()
-    puppet.gate.clear()
     engine = engine_of(puppet)
 
     def close():
-        until(lambda: engine.waiting == 1)
         engine.close()
-        puppet.gate.set()
         with pytest.raises(Busy, match="stopping"):
             engine.ask(picture(), "?", [])
 
-    doing, waiting, closed = together(*[lambda: engine.ask(picture(), "?", [])] * 2, close, behind=(puppet, engine))
-    assert isinstance(doing, Answer) and isinstance(waiting, Busy) and closed is None
+    doing, waiting = lined_up(puppet, engine, *[lambda: engine.ask(picture(), "?", [])] * 2, then=close)
+    assert isinstance(doing, Answer) and isinstance(waiting, Busy)
 
 
 def test_the_thread_ends_when_idle_and_begins_again(engine_of, monkeypatch):
@@ -410,11 +204,9 @@ def test_the_thread_ends_when_idle_and_begins_again(engine_of, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def talking(tmp_path_factory) -> Engine:
+def talking(talker) -> Engine:
     """The real thing, with a model of random weights that writes marks."""
-    folder = tmp_path_factory.mktemp("talker") / "talker"
-    tiny.talker().save_pretrained(folder)
-    return Engine(folder, CPU)
+    return Engine(talker, CPU)
 
 
 def found(engine: Engine, image: np.ndarray) -> list:

@@ -18,6 +18,7 @@ from app.jobs import Job
 from data import masks
 from eval import many, predictions
 from model.answer import Answer
+from tests.app.waiting import until
 from tests.eval.board import box, segment
 
 
@@ -65,13 +66,6 @@ def made(monkeypatch):
     yield make
     for job in all_of_them:
         job.close()
-
-
-def until(true, seconds=20):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_every_row_is_asked_and_a_failing_one_says_why(made):
@@ -134,6 +128,31 @@ def test_a_pause_asks_nothing_and_what_follows_goes_on(made):
     job.resume()
     until(lambda: job.over)
     assert job.state == "done" and engine.asked == ["one?", "two?", "three?"]
+
+
+@pytest.mark.parametrize("button", ["pause", "cancel"])
+def test_a_button_that_is_pressed_as_the_job_ends_leaves_it_over(made, monkeypatch, button):
+    engine = Rule()
+    engine.gate = threading.Semaphore(0)
+    job = made(engine, ["one?"])
+    pressing = threading.current_thread()
+
+    def state(self):
+        """The state as the button finds it; before it can act, the thread has had a second to come to its end."""
+        found = self.__dict__["state"]
+        if threading.current_thread() is pressing and engine.gate._value == 0 and not engine.asked:
+            engine.gate.release()
+            end = time.monotonic() + 1
+            while self.__dict__["state"] == "working" and time.monotonic() < end:
+                time.sleep(0.01)
+        return found
+
+    monkeypatch.setattr(Job, "state", property(state, lambda self, new: self.__dict__.update(state=new)), raising=False)
+    job.start()
+    getattr(job, button)()
+    job.resume()  # a pause that came in time would last
+    until(lambda: job.over)
+    assert job.state == "done" and job.answered == 1 and "answers.csv" in job.files()
 
 
 def test_what_was_answered_before_a_stop_is_kept(made):

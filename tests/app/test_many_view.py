@@ -1,16 +1,17 @@
 """The view of many questions, with an engine that answers by rule."""
 
-import io
 import threading
 
 import pytest
 import streamlit as st
-from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app import panels, places, presence
 from app.views import many
-from tests.app.test_jobs import Rule, until
+from tests.app.pictures import red
+from tests.app.shown import written
+from tests.app.test_jobs import Rule
+from tests.app.waiting import until
 
 ENGINE = Rule()
 
@@ -22,12 +23,6 @@ def script():
     many.show(here.ENGINE)
 
 
-def png(width=30):
-    made = io.BytesIO()
-    Image.new("RGB", (width, 20), "red").save(made, "PNG")
-    return made.getvalue()
-
-
 @pytest.fixture
 def at(monkeypatch):
     monkeypatch.setattr(presence, "LOOK", 0.02)
@@ -37,10 +32,6 @@ def at(monkeypatch):
     yield made
     if "many_job" in made.session_state:
         made.session_state.many_job.close()
-
-
-def written(at):
-    return " ".join(str(element.proto.body) for element in at.get("html"))
 
 
 def give(at, files, question="", table=None):
@@ -61,7 +52,7 @@ def finished(at):
     return at
 
 
-PAIR = [("a.png", png(), "image/png"), ("<b>b.png", png(40), "image/png")]
+PAIR = [("a.png", red(), "image/png"), ("<b>b.png", red(40), "image/png")]
 
 
 def test_one_question_for_all_pictures_fills_the_table(at):
@@ -124,7 +115,7 @@ def test_a_press_whose_run_is_cut_short_is_not_lost(at, monkeypatch):
 
 def test_pause_resume_stop_and_another_list(at):
     ENGINE.gate = threading.Semaphore(1)
-    give(at, [(f"{n}.png", png(), "image/png") for n in range(4)], "Where?")
+    give(at, [(f"{n}.png", red(), "image/png") for n in range(4)], "Where?")
     job = at.session_state.many_job
     until(lambda: job.answered == 1)
     at.run()
@@ -145,7 +136,7 @@ def test_pause_resume_stop_and_another_list(at):
 
 
 def test_each_row_can_be_looked_at(at):
-    finished(give(at, [(f"{n:02}.png", png(30 + n), "image/png") for n in range(15)], "Where?"))
+    finished(give(at, [(f"{n:02}.png", red(30 + n), "image/png") for n in range(15)], "Where?"))
     at.number_input(key="many_row").set_value(14).run()
     text = written(at)
     assert "13.png" in text and "00.png" not in text  # the second page of the table
@@ -157,8 +148,8 @@ def test_each_row_can_be_looked_at(at):
 def test_a_folder_of_the_server_is_asked_only_where_its_owner_allows_it(at, tmp_path, monkeypatch):
     assert not at.radio
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine/a.png").write_bytes(png())
-    (tmp_path / "b.png").write_bytes(png())
+    (tmp_path / "mine/a.png").write_bytes(red())
+    (tmp_path / "b.png").write_bytes(red())
     (tmp_path / "mine/link.png").symlink_to(tmp_path / "b.png")
     monkeypatch.setenv(places.ROOTS, str(tmp_path / "mine"))
     at.run()

@@ -1,6 +1,6 @@
 """The page's logic, with an engine that answers by rule."""
 
-from pathlib import Path
+import base64
 
 import numpy as np
 import pytest
@@ -8,14 +8,14 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import app.engine
-from app import panels, remote
+from app import gallery, panels, remote
 from app.session import Exchange, Session
 from model.answer import Answer
 from model.placement import Placement
+from tests.app.pictures import red
 from tests.app.rule import Rule
+from tests.app.shown import PAGE, written
 from tests.eval.board import segment
-
-PAGE = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 
 
 @pytest.fixture
@@ -24,10 +24,6 @@ def page(monkeypatch):
     st.cache_resource.clear()
     monkeypatch.setenv("PINPOINT_CHECKPOINT", "by rule")
     return AppTest.from_file(PAGE, default_timeout=60)
-
-
-def written(at):
-    return " ".join(str(element.proto.body) for element in at.get("html"))
 
 
 def test_a_question_gets_words_colours_a_rejection_and_the_time(page):
@@ -89,14 +85,8 @@ def test_what_cannot_be_answered_is_a_message_and_the_next_question_works(page, 
 
 
 def test_an_upload_is_shown_and_a_bad_one_says_why(page, tmp_path):
-    from io import BytesIO
-
-    from PIL import Image
-
-    data = BytesIO()
-    Image.new("RGB", (60, 40), "red").save(data, "PNG")
     at = page.run()
-    at.file_uploader[0].upload("mine.png", data.getvalue(), "image/png").run()
+    at.file_uploader[0].upload("mine.png", red(60, 40), "image/png").run()
     assert not at.exception
     assert at.session_state.session.image.shape == (40, 60, 3)
     at.file_uploader[0].upload("bad.png", b"<html>", "image/png").run()
@@ -191,16 +181,8 @@ def test_a_picture_is_fetched_by_its_address_and_a_private_one_is_refused(page, 
 
 
 def test_a_pasted_picture_is_shown_and_a_bad_one_says_why():
-    import base64
-    from io import BytesIO
-
-    from PIL import Image
-
-    from app import gallery
-
-    session, data = Session(), BytesIO()
-    Image.new("RGB", (60, 40), "red").save(data, "PNG")
-    gallery.take(session, {"name": "clip.png", "content": base64.b64encode(data.getvalue()).decode()})
+    session = Session()
+    gallery.take(session, {"name": "clip.png", "content": base64.b64encode(red(60, 40)).decode()})
     assert session.image.shape == (40, 60, 3) and session.name == "clip.png" and session.problem is None
     for bad in (None, {}, {"content": 3}, {"content": "%%%"}, {"name": "x", "content": "aGVsbG8="}):
         gallery.take(session, bad)

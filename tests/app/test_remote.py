@@ -1,6 +1,5 @@
 """Fetching a picture by its address, from a server of this machine that a resolver calls a public one."""
 
-import io
 import socket
 import threading
 import time
@@ -8,17 +7,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from app import remote
+from tests.app.pictures import red
 
 PUBLIC = "93.184.216.34"
-
-
-def png():
-    data = io.BytesIO()
-    Image.new("RGB", (30, 20), "red").save(data, "PNG")
-    return data.getvalue()
 
 
 class Web(BaseHTTPRequestHandler):
@@ -39,7 +32,7 @@ class Web(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def give_picture(self, rest):
-        self._send(png())
+        self._send(red())
 
     def give_page(self, rest):
         self._send(b"<html>no picture</html>")
@@ -79,7 +72,7 @@ class Web(BaseHTTPRequestHandler):
             pass
 
     def give_cut(self, rest):
-        self._send(png()[:40], Content_Length=str(len(png())))
+        self._send(red()[:40], Content_Length=str(len(red())))
 
     def log_message(self, *_):
         pass

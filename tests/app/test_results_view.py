@@ -1,15 +1,15 @@
 """The view of results, from files handed in and from a folder of the server."""
 
-import io
 import json
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app import panels, places
 from eval import predictions
+from tests.app.pictures import red
+from tests.app.shown import written
 from tests.app.test_answers import SAMPLES
 
 
@@ -22,10 +22,6 @@ def script():
 @pytest.fixture
 def at():
     return AppTest.from_function(script, default_timeout=60).run()
-
-
-def written(at):
-    return " ".join(str(element.proto.body) for element in at.get("html"))
 
 
 def lines():
@@ -70,9 +66,7 @@ def test_questions_are_chosen_by_kind_words_and_fault(at):
 
 
 def test_pictures_handed_in_are_shown_beside(at):
-    data = io.BytesIO()
-    Image.new("RGB", (10, 10), "red").save(data, "PNG")
-    opened(at, ("predictions.jsonl", lines()), pictures=[("a.png", data.getvalue())])
+    opened(at, ("predictions.jsonl", lines()), pictures=[("a.png", red(10, 10))])
     assert "not at hand" not in written(at)
     assert at.session_state.results_held.pictures("a.png")[0, 0].tolist() == [255, 0, 0]
     held = at.session_state.results_held.folder.name

@@ -18,27 +18,21 @@ from app.service.shelf import Shelf
 from data import masks
 from model.placement import Placement
 from model.predictor import Predictor
-from tests import tiny
 from tests.app.commands import refused, run
-from tests.app.serving import form, picture, png, post, question, raw, serving, tell
-from tests.app.test_engine import Puppet, until
+from tests.app.pictures import picture, png
+from tests.app.puppet import Puppet
+from tests.app.serving import form, found, post, question, raw, serving, tell
+from tests.app.waiting import until
 from tests.eval.board import segment
 
 TOKEN = "a-secret-of-the-tests"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("talker") / "talker"
-    tiny.talker().save_pretrained(made)
-    return made
-
-
-@pytest.fixture(scope="module")
-def port(folder):
+def port(talker):
     """A service of a model of random weights that writes marks."""
     limits = Limits(body=2**20, bodies=4 * 2**20, requests=16, seconds=1.0)
-    with serving(Engine(folder, Placement(device="cpu")), Settings(limits=limits)) as made:
+    with serving(Engine(talker, Placement(device="cpu")), Settings(limits=limits)) as made:
         yield made
 
 
@@ -49,19 +43,9 @@ def puppet(monkeypatch):
     return made
 
 
-def found(port: int) -> tuple[dict, str]:
-    """A reply with segments, and its question."""
-    for words in ("Where?", "Where is the red cup?", "The lamp?", "Show me all the fruit."):
-        status, reply = post(port, "/v1/ask", question(question=words))
-        assert status == 200
-        if reply["segments"]:
-            return reply, words
-    pytest.fail("nothing was found")
-
-
-def test_a_question_is_answered_as_the_predictor_answers_it(port, folder):
+def test_a_question_is_answered_as_the_predictor_answers_it(port, talker):
     reply, words = found(port)
-    alone = Predictor.from_pretrained(folder, Placement(device="cpu"))
+    alone = Predictor.from_pretrained(talker, Placement(device="cpu"))
     alone.set_image(picture())
     answer = alone.ask(words)
     assert reply["text"] == answer.text and reply["stop"] == answer.stop and reply["notes"] == []
@@ -74,7 +58,7 @@ def test_a_question_is_answered_as_the_predictor_answers_it(port, folder):
             assert np.array_equal(masks.decode(sent["rle"]), one.mask)
 
 
-def test_an_upload_with_history_is_answered_alike(port, folder):
+def test_an_upload_with_history_is_answered_alike(port, talker):
     history = [{"question": "Where is the red cup?", "answer": "The red cup <SEG> is here."}]
     parts = [("image", "../../<script>.png", png(picture())), ("question", None, b"And the lamp?")]
     body, headers = form(*parts, ("history", None, json.dumps(history).encode()))
@@ -82,7 +66,7 @@ def test_an_upload_with_history_is_answered_alike(port, folder):
     assert status == 200
     status, same = post(port, "/v1/ask", question(question="And the lamp?", history=history))
     assert (status, same["text"]) == (200, reply["text"])
-    alone = Predictor.from_pretrained(folder, Placement(device="cpu"))
+    alone = Predictor.from_pretrained(talker, Placement(device="cpu"))
     alone.set_image(picture())
     assert reply["text"] == alone.ask("And the lamp?", [("Where is the red cup?", "The red cup <SEG> is here.")]).text
 

@@ -13,8 +13,8 @@ from app.engine import Engine
 from app.serve import Settings
 from app.service.guard import Limits
 from model.placement import Placement
-from tests import tiny
-from tests.app.serving import form, picture, png, question, raw, serving, tell
+from tests.app.pictures import picture, png
+from tests.app.serving import form, found, question, raw, serving, tell
 
 GOOD = png(picture())
 LARGEST = 2**20
@@ -22,11 +22,9 @@ HEAD = b"POST /v1/ask HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/j
 
 
 @pytest.fixture(scope="module")
-def port(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("hostile") / "tiny"
-    tiny.model().save_pretrained(folder)
+def port(checkpoint):
     limits = Limits(body=LARGEST, bodies=4 * LARGEST, requests=16, seconds=0.5)
-    with serving(Engine(folder, Placement(device="cpu")), Settings(limits=limits)) as made:
+    with serving(Engine(checkpoint, Placement(device="cpu")), Settings(limits=limits)) as made:
         yield made
 
 
@@ -271,17 +269,10 @@ CHANGES = {
 
 
 @pytest.fixture(scope="module")
-def handle(tmp_path_factory):
+def handle(talker):
     """The port of a service of a model that finds things, and the handle of one."""
-    folder = tmp_path_factory.mktemp("finder") / "talker"
-    tiny.talker().save_pretrained(folder)
-    with serving(Engine(folder, Placement(device="cpu"))) as made:
-        for words in ("Where?", "The lamp?", "Show me all the fruit."):
-            found = json.loads(tell(made, "POST", "/v1/ask", question(question=words))[2])["segments"]
-            if found:
-                yield made, found[0]["handle"]
-                return
-        pytest.fail("nothing was found")
+    with serving(Engine(talker, Placement(device="cpu"))) as made:
+        yield made, found(made)[0]["segments"][0]["handle"]
 
 
 @pytest.mark.parametrize(("way", "number"), [(way, n) for way, rows in CHANGES.items() for n in range(len(rows))])

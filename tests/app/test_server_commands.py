@@ -1,8 +1,6 @@
 """How the page is started: for this machine alone, and closed to other sites' pages."""
 
 import http.client
-import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +11,7 @@ import pytest
 
 from app import server_commands
 from app.cli import main
+from tests.app import page as pages
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,25 +25,8 @@ def port(checkpoint, tmp_path_factory):
         "[server]\nenableXsrfProtection = false\nenableCORS = false\nmaxUploadSize = 2000\nallowedHosts = ['*']\n"
     )
     (folder / ".streamlit" / "config.toml").write_text(careless)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number = probe.getsockname()[1]
-    words = [sys.executable, "-m", "app.cli", "app", "--port", str(number), "--checkpoint", str(checkpoint)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HOME": str(folder)}
-    server = subprocess.Popen(words, cwd=ROOT, env=environment, start_new_session=True)
-    try:
-        for _ in range(240):
-            try:
-                socket.create_connection(("127.0.0.1", number), timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.25)
-        else:
-            pytest.fail("the page did not start within a minute")
-        yield number
-    finally:
-        os.killpg(server.pid, 15)
-        server.wait(20)
+    with pages.real(checkpoint, HOME=str(folder)) as server:
+        yield server.port
 
 
 def handshake(port: int, **changed: str) -> int:
@@ -92,7 +74,7 @@ def test_what_the_page_s_server_is_told(checkpoint, free_port, monkeypatch):
     assert options["--server.enableXsrfProtection"] == options["--server.enableCORS"] == "true"
     assert options["--server.maxUploadSize"] == "20"
     assert told[0].count("--server.allowedHosts") == 3
-    assert main(["app", "--checkpoint", str(checkpoint), "--port", str(free_port), "--address", "0.0.0.0"]) == 0
+    assert main(["app", "--checkpoint", str(checkpoint), "--port", str(free_port), "--host", "0.0.0.0"]) == 0
     assert "--server.allowedHosts" not in told[1]  # its name is not known then
 
 

@@ -1,22 +1,18 @@
 import io
 import json
-import sys
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import again, takeaway
-from app.again import Setup
 from app.export import FORMATS, Talk
+from app.setup import Setup
 from tests.app import page as pages
 from tests.app.export.talks import about, long
 from tests.chromium import needed
 from tests.data.hard import MASKS
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def panel():
@@ -92,8 +88,8 @@ def address(tmp_path_factory):
     """The panel by itself in a running Streamlit."""
     script = tmp_path_factory.mktemp("panel") / "panel.py"
     script.write_text("from tests.app.test_takeaway import panel\npanel()\n")
-    with pages.served([sys.executable, "-m", "streamlit", "run", str(script), "--server.port"]) as found:
-        yield found
+    with pages.script(script) as server:
+        yield server.url
 
 
 @pytest.mark.browser
@@ -101,10 +97,8 @@ def address(tmp_path_factory):
 def test_a_file_is_downloaded_with_the_keyboard_and_code_is_copied(address, browser):
     context = browser.new_context(viewport={"width": 375, "height": 900}, accept_downloads=True)
     page = context.new_page()
+    watched = pages.Watched(page)
     page.add_init_script("navigator.clipboard.writeText = async (text) => { window.copied = text }")
-    errors, outside = [], []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("request", lambda request: outside.append(request.url) if "127.0.0.1" not in request.url else None)
     page.goto(address)
     page.get_by_text("Take away").wait_for(timeout=60_000)
     page.get_by_text("Take away").click()
@@ -124,7 +118,6 @@ def test_a_file_is_downloaded_with_the_keyboard_and_code_is_copied(address, brow
     with zipfile.ZipFile(waiting.value.path()) as archive:
         coco = json.loads(archive.read("coco.json"))
     assert [one["name"] for one in coco["categories"]] == ["the red cup", "the ball", "the <b>lamp</b>"]
-    assert errors == []
-    assert [url for url in outside if not url.startswith(("data:", "blob:"))] == []
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert pages.fits(page)
+    watched.close()
     context.close()

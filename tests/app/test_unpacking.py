@@ -2,16 +2,10 @@ import io
 import zipfile
 
 import pytest
-from PIL import Image
 
 from app import unpacking
 from app.unpacking import unpack
-
-
-def png(side=8):
-    made = io.BytesIO()
-    Image.new("RGB", (side, side), "red").save(made, "PNG")
-    return made.getvalue()
+from tests.app.pictures import red
 
 
 def zipped(entries, **options):
@@ -34,11 +28,11 @@ def files_of(folder):
 
 
 def test_pictures_and_archives_lie_under_the_names_they_came_with(folder):
-    archive = zipped([("deep/b.png", png()), ("deep/", b""), ("__MACOSX/._b.png", b"x"), (".DS_Store", b"x")])
-    made = unpack([("a.png", io.BytesIO(png())), ("C:\\mine\\all.ZIP", archive)], folder)
+    archive = zipped([("deep/b.png", red()), ("deep/", b""), ("__MACOSX/._b.png", b"x"), (".DS_Store", b"x")])
+    made = unpack([("a.png", io.BytesIO(red())), ("C:\\mine\\all.ZIP", archive)], folder)
     assert made.names == ["a.png", "deep/b.png"] and made.problems == []
     assert files_of(folder) == ["in/a.png", "in/deep/b.png"]
-    assert (folder / "deep/b.png").read_bytes() == png()
+    assert (folder / "deep/b.png").read_bytes() == red()
 
 
 def test_no_name_leads_out_of_the_folder(folder):
@@ -51,7 +45,7 @@ def test_no_name_leads_out_of_the_folder(folder):
         "\x01.png",
         "x" * 300 + ".png",
     ]
-    made = unpack([("all.zip", zipped([(name, png()) for name in names] + [("fine.png", png())]))], folder)
+    made = unpack([("all.zip", zipped([(name, red()) for name in names] + [("fine.png", red())]))], folder)
     assert made.names == ["fine.png"] and files_of(folder) == ["in/fine.png"]
     assert len(made.problems) == len(names)
 
@@ -59,9 +53,9 @@ def test_no_name_leads_out_of_the_folder(folder):
 def test_links_other_files_and_what_is_there_twice_are_left_out(folder):
     link = zipfile.ZipInfo("link.png")
     link.create_system, link.external_attr = 3, 0o120777 << 16
-    inside = [(link, b"/etc/passwd"), ("run.sh", b"rm"), ("a.png/b/c.png", png())]
-    made = unpack([("a.png", io.BytesIO(png())), ("a.png", io.BytesIO(b"")), ("all.zip", zipped(inside))], folder)
-    assert made.names == ["a.png"] and (folder / "a.png").read_bytes() == png()
+    inside = [(link, b"/etc/passwd"), ("run.sh", b"rm"), ("a.png/b/c.png", red())]
+    made = unpack([("a.png", io.BytesIO(red())), ("a.png", io.BytesIO(b"")), ("all.zip", zipped(inside))], folder)
+    assert made.names == ["a.png"] and (folder / "a.png").read_bytes() == red()
     said = " ".join(made.problems)
     for part in ("there twice", "is a link", "run.sh: is no picture", "cannot be stored"):
         assert part in said
@@ -97,19 +91,32 @@ def test_too_many_files_are_refused(folder, monkeypatch):
         unpack([(f"{n}.png", io.BytesIO(b"x")) for n in range(4)], folder)
 
 
-@pytest.mark.parametrize("data", [b"", b"PK\x03\x04 no", zipped([("a.png", png())]).getvalue()[:40]])
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04 no", zipped([("a.png", red())]).getvalue()[:40]])
 def test_what_is_no_archive_is_one_line(folder, data):
     with pytest.raises(ValueError, match=r"^all\.zip: is no ZIP file"):
         unpack([("all.zip", io.BytesIO(data))], folder)
 
 
 def test_a_damaged_or_encrypted_entry_leaves_the_others(folder):
-    data = bytearray(zipped([("bad.png", png(64)), ("good.png", png())]).getvalue())
+    data = bytearray(zipped([("bad.png", red(64, 64)), ("good.png", red())]).getvalue())
     data[60] ^= 255
     made = unpack([("all.zip", io.BytesIO(bytes(data)))], folder)
     assert made.names == ["good.png"] and "bad.png: is damaged" in made.problems[0]
-    locked = bytearray(zipped([("secret.png", png())]).getvalue())
+    locked = bytearray(zipped([("secret.png", red())]).getvalue())
     locked[6] |= 1
     locked[locked.find(b"PK\x01\x02") + 8] |= 1
     made = unpack([("locked.zip", io.BytesIO(bytes(locked)))], folder)
     assert "secret.png: is encrypted" in made.problems[0]
+
+
+@pytest.mark.parametrize("place", [6, 10])
+def test_what_python_cannot_unpack_is_one_line(folder, place):
+    data = bytearray(zipped([("a.png", red())]).getvalue())
+    listed = data.find(b"PK\x01\x02")
+    data[listed + place] = 99  # the version of the format that it needs, or how it was compressed
+    if place == 10:
+        made = unpack([("all.zip", io.BytesIO(bytes(data)))], folder)
+        assert made.names == [] and made.problems == ["a.png: cannot be unpacked; make the ZIP file anew"]
+    else:
+        with pytest.raises(ValueError, match=r"^all\.zip: is no ZIP file"):
+            unpack([("all.zip", io.BytesIO(bytes(data)))], folder)

@@ -1,13 +1,11 @@
 """The views beside the conversation in a real Chromium: each is used, without an error or a request to another host."""
 
 import io
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import expect
 
 from app.places import ROOTS
 from data.world.world import World
@@ -17,7 +15,6 @@ from tests.app.test_answers import SAMPLES
 from tests.chromium import needed
 from tests.data.datasets.toybox import SQUARE
 
-ROOT = Path(__file__).resolve().parents[2]
 WAIT = 60_000
 pytestmark = needed
 
@@ -43,25 +40,18 @@ def tree(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(checkpoint, tree):
     """A running page."""
-    words = [sys.executable, "-m", "app.cli", "app", "--checkpoint", str(checkpoint), "--root", str(tree), "--port"]
-    with pages.served(words, {ROOTS: ""}) as found:
-        yield found
+    with pages.real(checkpoint, "--root", str(tree), **{ROOTS: ""}) as server:
+        yield server.url
 
 
 @pytest.fixture
-def visit(address, browser):
+def visit(opened):
     """Opens a view by the bar at the top, on a screen of a width; in the end nothing may have gone wrong."""
-    pages = []
+    seen = []
 
     def open_view(name, width=1280):
-        page = browser.new_page(viewport={"width": width, "height": 900})
-        page.wrong = []
-        page.on("pageerror", lambda error: page.wrong.append(str(error)))
-        page.on("console", lambda said: page.wrong.append(said.text) if said.type == "error" else None)
-        page.on("response", lambda r: page.wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None)
-        page.on("request", lambda request: page.wrong.append(request.url) if _outside(request.url) else None)
-        pages.append(page)
-        page.goto(address)
+        page = opened(width, 900)
+        seen.append(page)
         page.get_by_placeholder("Ask about the picture").wait_for(timeout=WAIT)
         page.wait_for_load_state(
             "networkidle"
@@ -75,18 +65,13 @@ def visit(address, browser):
         return page
 
     yield open_view
-    for page in pages:
-        assert page.wrong == []
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        page.close()
-
-
-def _outside(url):
-    return not url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:"))
+    assert all(pages.fits(page) for page in seen)
 
 
 def press(page, label):
     """A button, by the keyboard alone."""
+    from playwright.sync_api import expect
+
     button = page.get_by_role("button", name=label)
     expect(button).to_be_enabled(timeout=WAIT)
     button.press("Enter")

@@ -10,7 +10,8 @@ from data.geometry import Frame
 from model.answer import Answer
 from model.prompting.base import SegPrompts
 from tests.app.rule import LAYERS, Rule
-from tests.app.test_page import page, written  # noqa: F401
+from tests.app.shown import written
+from tests.app.test_page import page  # noqa: F401
 
 IMAGE = np.full((90, 120, 3), 128, np.uint8)
 

@@ -1,7 +1,5 @@
 """A tab without a browser sees of the page what a browser would, and each its own."""
 
-import os
-
 import numpy as np
 import pytest
 
@@ -13,8 +11,8 @@ from tests.app import page as pages
 
 @pytest.fixture(scope="module")
 def way():
-    with pages.by_rule() as url:
-        found = Page(url, os.getpid())
+    with pages.by_rule() as server:
+        found = Page(server.url, server.process)
         yield found
         for session in (0, 1, 2):
             found.close(session)
