@@ -2,6 +2,7 @@
 
 python -m docs.make_pictures answers    # docs/answers.md and docs/answers/*.png
 python -m docs.make_pictures page       # docs/page.png and docs/page_why.png; need Chromium
+python -m docs.make_pictures views      # docs/page_*.png of the other views, of a correction, on a phone; need Chromium
 python -m docs.make_pictures report     # docs/report.png: 100 scenes of `val`; needs Chromium
 python -m docs.make_pictures evidence   # docs/evidence.png: what each channel gives SAM, and what it draws from that
 python -m docs.make_pictures rewards    # docs/rewards.png: the curves of docs/results/reinforcement/*.jsonl
@@ -11,7 +12,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
+from app import places
 from app.cli import CHECKPOINT, main
 from app.drawn import fitted
 from app.running import pinpoint
@@ -96,14 +98,14 @@ def answers() -> None:
 
 
 @contextmanager
-def browsed(address: str, height: int) -> Iterator[Any]:
+def browsed(address: str, height: int, width: int = 1280) -> Iterator[Any]:
     """A page in Chromium."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
         flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
-        shown = browser.new_page(viewport={"width": 1280, "height": height})
+        shown = browser.new_page(viewport={"width": width, "height": height})
         shown.goto(address)
         yield shown
         browser.close()
@@ -112,11 +114,7 @@ def browsed(address: str, height: int) -> Iterator[Any]:
 def page() -> None:
     """Open the page, ask about a scene, and take its picture; then with the reasons for a mask."""
     with pinpoint("app") as server, browsed(server.url, 1000) as shown:
-        shown.get_by_placeholder("Ask about the picture").fill(PAGE)
-        shown.keyboard.press("Enter")
-        shown.locator(".legend li").first.wait_for(timeout=120_000)
-        shown.get_by_placeholder("Ask about the picture").blur()
-        shown.wait_for_timeout(3000)
+        asked(shown)
         shown.screenshot(path=DOCS / "page.png")
         shown.set_viewport_size({"width": 1280, "height": 1700})
         shown.get_by_text("Why these masks?").click()
@@ -125,6 +123,87 @@ def page() -> None:
         shown.screenshot(path=DOCS / "page_why.png")
     for name in ("page.png", "page_why.png"):
         shrink(DOCS / name)
+
+
+def asked(shown: Any, question: str = PAGE) -> None:
+    """Ask on the page, and wait until the answer is drawn."""
+    shown.get_by_placeholder("Ask about the picture").fill(question)
+    shown.keyboard.press("Enter")
+    shown.locator(".legend li").first.wait_for(timeout=120_000)
+    shown.get_by_placeholder("Ask about the picture").blur()
+    shown.wait_for_timeout(3000)
+
+
+def views() -> None:
+    """Use each view as a person does, and take its picture."""
+    with tempfile.TemporaryDirectory() as made:
+        root = Path(made) / "trees"
+        main(["world", "export", "--format", "reason_seg", "--split", "val", "--count", "40", "--out", str(root)])
+        main(["eval", "world", "--split", "val", "--count", "100", "--out", str(root / "val")])
+        scenes = [Path(made) / f"scene {number}.png" for number in range(1, 9)]
+        for number, path in enumerate(scenes):
+            Image.fromarray(World("test", 1, start=FIRST + number).pack(0, 0)[0]).save(path)
+        with pinpoint("app", "--root", str(root)) as server:
+            for name, width, height, use in (
+                ("correct", 1280, 1150, corrected),
+                ("take_away", 1280, 1400, taken),
+                ("many", 1280, 1250, lambda shown: listed(shown, scenes)),
+                ("compare", 1280, 1500, compared),
+                ("results", 1280, 1700, opened),
+                ("datasets", 1280, 1700, lambda shown: shown.get_by_alt_text("true masks").first.wait_for()),
+                ("phone", 375, 1100, asked),
+            ):
+                with browsed(server.url, height, width) as shown:
+                    shown.get_by_placeholder("Ask about the picture").wait_for(timeout=120_000)
+                    if name in ("many", "compare", "results", "datasets"):
+                        shown.get_by_role("link", name=name.title()).first.click()
+                    use(shown)
+                    shown.wait_for_timeout(3000)
+                    shown.screenshot(path=DOCS / f"page_{name}.png")
+                shrink(DOCS / f"page_{name}.png")
+
+
+def corrected(shown: Any) -> None:
+    """A mask that lacks a part, and gets it by one click."""
+    shown.get_by_role("button", name="Scene 4").click()
+    shown.wait_for_timeout(3000)
+    asked(shown, "Of all the shirts, find the leftmost one.")
+    seen = shown.locator(".stage").bounding_box()
+    shown.mouse.click(seen["x"] + 0.326 * seen["width"], seen["y"] + 0.871 * seen["height"])
+
+
+def taken(shown: Any) -> None:
+    """What can be taken away."""
+    asked(shown)
+    shown.get_by_test_id("stExpander").get_by_text("Take away").click()
+
+
+def listed(shown: Any, scenes: Sequence[Path]) -> None:
+    """One question to many pictures."""
+    shown.locator("input[type=file]").first.set_input_files(scenes)
+    shown.get_by_label("Question for all").fill("Find everything that is an animal.")
+    shown.keyboard.press("Tab")
+    shown.get_by_role("button", name="Ask them all").click(timeout=120_000)
+    shown.get_by_role("status").first.filter(has_text="Done").wait_for(timeout=120_000)
+
+
+def compared(shown: Any) -> None:
+    """The model that ships beside itself, another layer in use."""
+    shown.get_by_label("Uses its layers").click()
+    shown.get_by_role("option", name="likely").click()
+    shown.get_by_label("Question").fill(PAGE)
+    shown.get_by_role("button", name="Compare").click()
+    shown.get_by_text("Agreement").first.wait_for(timeout=120_000)
+
+
+def opened(shown: Any) -> None:
+    """The numbers of an evaluation, and its worst questions."""
+    shown.get_by_text(places.SERVER).click()
+    shown.get_by_label("Folder with results").click()
+    shown.get_by_role("option", name="val").first.click()
+    shown.get_by_role("button", name="Show these results").click()
+    shown.get_by_text(" questions").first.wait_for(timeout=120_000)
+    shown.get_by_alt_text("Predicted").first.scroll_into_view_if_needed(timeout=120_000)
 
 
 def report() -> None:
@@ -241,6 +320,7 @@ def shrink(path: Path) -> None:
     Image.open(path).convert("RGB").quantize(colors=256, kmeans=1).save(path, optimize=True)
 
 
+MAKES = {one.__name__: one for one in (answers, page, views, report, evidence, rewards)}
+
 if __name__ == "__main__":
-    pictures = {"answers": answers, "page": page, "report": report, "evidence": evidence, "rewards": rewards}
-    pictures[sys.argv[1] if len(sys.argv) > 1 else "answers"]()
+    MAKES[sys.argv[1] if len(sys.argv) > 1 else "answers"]()
