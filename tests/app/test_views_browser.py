@@ -88,14 +88,19 @@ def scenes(count):
     return {"name": "scenes.zip", "mimeType": "application/zip", "buffer": data.getvalue()}
 
 
+def begin(page, count, question):
+    """Hand in so many pictures, and have the question asked of all."""
+    page.locator("input[type=file]").first.set_input_files(scenes(count))
+    page.get_by_text("scenes.zip").wait_for(timeout=WAIT)
+    page.get_by_label("Question for all").fill(question)
+    page.keyboard.press("Tab")
+    press(page, "Ask them all")
+
+
 @pytest.mark.parametrize("width", [375, 1280])
 def test_many_pictures_are_asked_paused_and_taken_away(visit, width):
     page = visit("Many", width)
-    page.locator("input[type=file]").first.set_input_files(scenes(6))
-    page.get_by_text("scenes.zip").wait_for(timeout=WAIT)
-    page.get_by_label("Question for all").fill("Where is the <b>red</b> cup?")
-    page.keyboard.press("Tab")
-    press(page, "Ask them all")
+    begin(page, 6, "Where is the <b>red</b> cup?")
     status = page.get_by_role("status").first
     status.filter(has_text="of 6 asked").wait_for(timeout=WAIT)
     page.get_by_text("Where is the <b>red</b> cup?").first.wait_for(timeout=WAIT)
@@ -112,11 +117,7 @@ def test_many_pictures_are_asked_paused_and_taken_away(visit, width):
 @pytest.mark.slow
 def test_a_list_goes_on_while_another_view_is_looked_at(visit):
     page = visit("Many")
-    page.locator("input[type=file]").first.set_input_files(scenes(1000))
-    page.get_by_text("scenes.zip").wait_for(timeout=WAIT)
-    page.get_by_label("Question for all").fill("Where?")
-    page.keyboard.press("Tab")
-    press(page, "Ask them all")
+    begin(page, 1000, "Where?")
     press(page, "Pause")
     status = page.get_by_role("status").first
     status.filter(has_text="Paused").wait_for(timeout=WAIT)
