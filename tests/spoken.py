@@ -7,8 +7,8 @@ from model.backbones.base import Generated
 from model.grounding import GroundingModel
 from tests import tiny
 
-# The tiny backbone sees a picture in a square of 64, here 40 x 60 (height, width): so many pixels of it, its scale
-# 64 / 60, and 11 rows of padding above, as its letterbox has it.
+# The tiny backbone sees a picture in a square of 64. One of 40 x 60 (height, width) is 43 x 64 there, with 10 rows of
+# padding above: a pixel of it is 60 / 64 wide and 40 / 43 high.
 TWO = '[{"bbox_2d": [16, 22, 48, 43], "label": "the red cup"}, {"point_2d": [32, 32], "label": "the lamp"}]'
 NONE = "<think>There is no key.</think><answer>[]</answer>"
 

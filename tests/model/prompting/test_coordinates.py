@@ -35,15 +35,13 @@ def test_each_target_is_a_segment_with_its_box_and_points(predictor):
     answer = predictor.ask("Where are they?")
     cup, lamp = answer.segments
     assert [one.phrase for one in answer.segments] == ["the red cup", "the lamp"] and not answer.notes
-    frame = predictor.model.backbone.input_frame(SIZE)
-    # By hand: x / (64 / 60), and y less the padding above; half a pixel less, for an integer is a pixel's centre.
+    # By hand: 10 rows of padding above, and half a pixel less, for an integer is a pixel's centre.
     left, top, right, bottom = cup.evidence.prompts.boxes[0].tolist()
     assert (left, right) == pytest.approx((14.5, 44.5))
-    assert (top, bottom) == pytest.approx([(y - frame.offset[1]) / frame.scale[1] - 0.5 for y in (22, 43)])
+    assert (top, bottom) == pytest.approx((12 * 40 / 43 - 0.5, 33 * 40 / 43 - 0.5))
     assert cup.evidence.prompts.points is None and lamp.evidence.prompts.boxes is None
-    assert lamp.evidence.prompts.points[0].tolist() == [
-        pytest.approx([29.5, (32 - frame.offset[1]) / frame.scale[1] - 0.5])
-    ]
+    (point,) = lamp.evidence.prompts.points[0].tolist()
+    assert point == pytest.approx([29.5, 22 * 40 / 43 - 0.5])
     assert lamp.evidence.prompts.labels.tolist() == [[1]]
     for one in answer.segments:
         assert one.mask.shape == SIZE and one.mask.dtype == bool and not one.rejected and 0 <= one.score <= 1
