@@ -27,6 +27,7 @@ from model.tracing import Trace
 History = Sequence[tuple[str, str]]
 
 EMPTY = "the question is empty: ask what to look for, for example 'Where is the red cup?'"
+UNMARKED = "the answer places this by coordinates in its words: no layer of the language model stands behind it"
 VOICES = 8  # times that each click is given: among a map's many points a single one is not heard (chosen on `val`)
 
 
@@ -295,6 +296,8 @@ class Predictor:
         """
         segment = replace(segment, evidence=segment.evidence.on(self.model.device))
         seen, evidence = self._of(segment), segment.evidence
+        if segment.span is not None:
+            raise ValueError(UNMARKED)
         if evidence.state is None or evidence.frame is None:
             raise ValueError("what the model had in mind at this mark was not kept: ask the question again")
         if layer is not None and layer != _alone(segment):
@@ -326,6 +329,8 @@ class Predictor:
     def _layers(self, seen: Seen, segment: Segment) -> Layers:
         """All layers of a segment's mark."""
         said = segment.evidence.said
+        if segment.span is not None:
+            raise ValueError(UNMARKED)
         if said is None:
             raise ValueError("what was said up to this mark was not kept: ask the question again")
         made = seen.look(said, lambda: self.model.layers(seen.image, said))

@@ -89,9 +89,9 @@ def test_clicks_correct_a_target_and_it_keeps_its_place_in_the_words(predictor):
     assert trimmed.span == cup.span is not None and trimmed.evidence.prompts is cup.evidence.prompts
     predictor.refine(trimmed, np.zeros((0, 2)), np.zeros(0), box=np.array([1, 2, 30, 20]))
     assert seen[-1].boxes.tolist() == [[1, 2, 30, 20]]
-    with pytest.raises(ValueError, match="not kept"):
+    with pytest.raises(ValueError, match="no layer of the language model"):
         predictor.layer_maps(cup)
-    with pytest.raises(ValueError, match="not kept"):
+    with pytest.raises(ValueError, match="no layer of the language model"):
         predictor.reground(cup, layer=0)
 
 
