@@ -20,7 +20,7 @@ from model.policy import Use
 from model.prompting.base import Heard, SegPrompts
 from model.seen import Seen, Timer
 from model.segmenters.base import Features
-from model.spoken import lots
+from model.spoken import drawn
 from model.tokens import phrases
 from model.tracing import Trace
 
@@ -371,20 +371,12 @@ class Predictor:
         return [tuple(islice(explained, len(answer.trace))) for answer in written]
 
     def _spoken(self, seen: Seen, heard: Sequence[Heard], features: Features) -> list[tuple[Segment, ...]]:
-        """The segments of answers that place their targets in words, all about one picture. There is no map."""
-        every = [target for answer in heard for target in answer.targets]
-        frame = self._prefix(seen).frame
-        made: dict[int, Segment] = {}
-        for places, prompts in lots([target.prompts for target in every]):
-            some = [every[place] for place in places]
-            maps = np.zeros((len(some), *frame.target), dtype=np.float32)
-            names, absent = [target.phrase for target in some], [target.rejected for target in some]
-            drawn = self._draw(seen, prompts.on(self.model.device), maps, names, absent)
-            for place, segment in zip(places, drawn, strict=True):
-                evidence = replace(segment.evidence, frame=frame)
-                made[place] = replace(segment, evidence=evidence, span=every[place].span)
-        ordered = iter(made[place] for place in range(len(every)))
-        return [tuple(islice(ordered, len(answer.targets))) for answer in heard]
+        """The segments of answers that place their targets in words, all about one picture."""
+
+        def draw(prompts: SegPrompts, maps: np.ndarray, names: list[str], rejected: list[bool]) -> tuple[Segment, ...]:
+            return self._draw(seen, prompts.on(self.model.device), maps, names, rejected)
+
+        return drawn(heard, self._prefix(seen).frame, draw)
 
     def _said(self, answer: Generated) -> list[torch.Tensor | None]:
         """For each mark of an answer what was said up to the token that predicted it, if the backbone tells."""
