@@ -16,35 +16,28 @@ from model.coordinates import Reading, Target, place, read
 from model.prompting.base import ChannelBase, Evidence, Heard, SegPrompts, Spoken
 from model.tokens import phrases
 
-_THINKS = (
-    'Please find "{question}" with bboxs and points.Compare the difference between object(s) and find the most closely '
-    "matched object(s).Output the thinking process in <think> </think> and final answer in <answer> </answer> tags."
-    "Output the bbox(es) and point(s) inside the interested object(s) in JSON format.i.e., <think> thinking process "
-    "here </think><answer>{example}</answer>"
-)
-_THINKS_OF_ONE = (
-    "Please find '{question}' with bbox and points.Compare the difference between objects and find the most closely "
-    "matched one.Output the thinking process in <think> </think> and final answer in <answer> </answer> tags."
-    "Output the one bbox and points of two largest inscribed circles inside the interested object in JSON format."
-    "i.e., <think> thinking process here </think><answer>{example}</answer>"
-)
-# What a question is put in. Released weights answer in their form to the very words they were trained with: those of
-# Seg-Zero (its figure 4) and of VisionReasoner (vision_reasoner_model.py). The others are ours.
+_FORM = "Think between <think> and </think> first, then answer between <answer> and </answer> with JSON: {example}"
+# What a question is put in. The words are ours, the forms asked for those that the released weights answer in.
 WORDINGS = {
     "plain": "{question}",
     "boxes": (
         "{question}\nAnswer with a JSON list that holds for each thing asked for its bounding box and its name, "
         "{example}, and with an empty list if it is not in the picture."
     ),
-    "seg_zero": _THINKS_OF_ONE,
-    "vision_reasoner": _THINKS,
+    "seg_zero": (
+        "Look for '{question}'. Weigh the things in the picture against one another and settle on the one that fits "
+        f"best: its bounding box, and two points well inside of it. {_FORM}"
+    ),
+    "vision_reasoner": (
+        "Look for '{question}'. Weigh the things in the picture against one another and settle on those that fit: for "
+        f"each its bounding box, and a point inside of it. {_FORM}"
+    ),
 }
 EXAMPLES = {
     "plain": "",
     "boxes": '[{"bbox_2d": [x1, y1, x2, y2], "label": "name"}]',
-    "seg_zero": "{'bbox': [10,100,200,210], 'points_1': [30,110], 'points_2': [35,180]}",
-    "vision_reasoner": '[{"bbox_2d": [10,100,200,210], "point_2d": [30,110]}, '
-    '{"bbox_2d": [225,296,706,786], "point_2d": [302,410]}]',
+    "seg_zero": '{"bbox": [x1, y1, x2, y2], "points_1": [x, y], "points_2": [x, y]}',
+    "vision_reasoner": '[{"bbox_2d": [x1, y1, x2, y2], "point_2d": [x, y]}, ...]',
 }
 THINKERS = ("seg_zero", "vision_reasoner")
 
@@ -57,15 +50,20 @@ class Options:
         frame: what the numbers count: "pixels" of the picture as the backbone resized it (Qwen2.5-VL, Seg-Zero,
             VisionReasoner), or "thousandths" of its sides (Qwen3-VL).
         wording: what a question is put in, by name.
+        words: what it is put in instead, with ``{question}`` where it stands. Seg-Zero and VisionReasoner were trained
+            with one wording each, which is their authors' and not repeated here: give it for answers like theirs.
         most: targets of an answer that are drawn.
     """
 
     frame: Literal["pixels", "thousandths"] = "pixels"
     wording: Literal["plain", "boxes", "seg_zero", "vision_reasoner"] = "boxes"
+    words: str | None = None
     most: int = 50
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a number that draws nothing."""
+        """Raises ValueError for a number that draws nothing, and for words without a question."""
+        if self.words is not None and "{question}" not in self.words:
+            raise ValueError("coordinates: words must hold {question}, where the question stands")
         if self.most < 1:
             raise ValueError(f"coordinates: most {self.most} must be at least 1")
 
@@ -91,7 +89,8 @@ class Channel(ChannelBase):
         name = self.options.wording
         if name in THINKERS:
             question = question.lower().strip("." if name == "seg_zero" else '."?!')
-        return WORDINGS[name].replace("{example}", EXAMPLES[name]).replace("{question}", question)
+        words = self.options.words or WORDINGS[name].replace("{example}", EXAMPLES[name])
+        return words.replace("{question}", question)
 
     def frame(self, pixels: Frame) -> Frame:
         """Original pixels -> the numbers of the text, of a model whose input is ``pixels``."""

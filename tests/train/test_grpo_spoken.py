@@ -49,7 +49,7 @@ origin.read = read
 
 @pytest.mark.parametrize(
     ("name", "put", "longest", "best"),
-    [("seg-zero-7b", "Please find 'the cup' with bbox", 1300, 5), ("vision-reasoner-7b", "with bboxs", 2000, 7)],
+    [("seg-zero-7b", "Look for 'the cup'", 1300, 5), ("vision-reasoner-7b", "settle on those that fit", 2000, 7)],
 )
 def test_a_published_recipe_puts_its_form_on_a_checkpoint(tmp_path, name, put, longest, best):
     recipe = load(f"published/{name}")

@@ -103,8 +103,8 @@ def test_a_question_is_put_in_its_wording_and_so_is_the_talk_before():
     predictor.set_image(spoken.picture())
     predictor.ask("The Lamp?", [("The Cup.", "[]")])
     ((first, given), (second, last)) = told[0]
-    assert first.startswith('Please find "the cup" with') and second.startswith('Please find "the lamp" with')
-    assert (given, last) == ("[]", None) and '"point_2d": [302,410]}]</answer>' in second
+    assert first.startswith("Look for 'the cup'.") and second.startswith("Look for 'the lamp'.")
+    assert (given, last) == ("[]", None) and '"point_2d": [x, y]}' in second
 
 
 def test_every_wording_holds_the_question_and_an_example():
@@ -112,6 +112,12 @@ def test_every_wording_holds_the_question_and_an_example():
         put = channel(wording=name).put("find {example} and {question}")
         assert put.count("find {example} and {question}") == 1
         assert name == "plain" or put.count("[") >= 1
+
+
+def test_a_question_is_put_in_words_of_ones_own():
+    assert channel(words="Box of {question}?", wording="seg_zero").put("The Cup.") == "Box of the cup?"
+    with pytest.raises(ValueError, match=r"words must hold \{question\}"):
+        channel(words="Where is it?")
 
 
 def test_answers_about_several_pictures_keep_their_own():
