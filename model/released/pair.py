@@ -8,6 +8,7 @@ import dataclasses
 import json
 import shutil
 import tempfile
+import typing
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -30,6 +31,9 @@ from model.segmenters.base import Segmenter
 RECORD = "pair.json"  # in the result: what it was made of
 KINDS = {"backbone": ("backbone",), "segmenter": ("segmenter", "sam")}
 FRAMES = {"qwen3_vl": "thousandths"}  # what numbers in the text count, of families for which it is not pixels
+CELLS = 1280  # of a picture at most, where a family takes it at its own size; 16,000 as released are too slow to ask
+SQUARE = 840**2  # pixels of the pictures that Seg-Zero and VisionReasoner were trained on
+THINKERS = ("seg_zero", "vision_reasoner")  # wordings of the channel
 TOKENS, THOUGHTS = 512, 2048  # where an answer is cut: a list of many boxes is long, and one with thoughts is longer
 
 
@@ -118,10 +122,12 @@ def configured(
     Raises:
         ValueError: a part is of no family that is known, or damaged.
     """
-    family, options = _backbone(backbone.path, marks=channels is not None)
+    thinks = backbone.settings.get("wording") in THINKERS
+    family, options = _backbone(backbone.path, thinks)
+    if channels is None:  # none of them asks for a mark
+        options |= dict.fromkeys(_optional(backbones.load(family).Options) & {"seg", "rej"})
     drawer, name = _segmenter(segmenter.path)
     settings = {**({"frame": FRAMES[family]} if family in FRAMES else {}), **backbone.settings}
-    thinks = settings.get("wording") in ("seg_zero", "vision_reasoner")
     config = ModelConfig(
         backbone=Part(family, options),
         segmenter=Part(name, _plain(dataclasses.asdict(drawer.options))),  # type: ignore[call-overload]
@@ -146,8 +152,8 @@ def write(config: ModelConfig, backbone: Path, drawer: Segmenter, target: Path, 
         shutil.rmtree(made, ignore_errors=True)
 
 
-def _backbone(folder: Path, marks: bool) -> tuple[str, dict[str, Any]]:
-    """The family that a folder's own configuration names, and its options; without ``marks`` none are asked of it."""
+def _backbone(folder: Path, thinks: bool) -> tuple[str, dict[str, Any]]:
+    """The family that a folder's own configuration names, and its options."""
     kind = configs.read_json(folder / "config.json").get("model_type")
     if kind not in backbones.available():
         raise ValueError(
@@ -158,14 +164,21 @@ def _backbone(folder: Path, marks: bool) -> tuple[str, dict[str, Any]]:
     except Exception as error:  # a damaged file makes the library raise nearly anything
         raise folders.damaged(folder / "config.json", error) from error
     known = {field.name for field in dataclasses.fields(backbones.load(str(kind)).Options)}
+    cell = getattr(held.vision_config, "patch_size", 0) * getattr(held.vision_config, "spatial_merge_size", 1)
     values = {
         "input_size": getattr(held.vision_config, "image_size", None),
+        "min_pixels": SQUARE if thinks else None,
+        "max_pixels": SQUARE if thinks else CELLS * cell**2,
         "feature_layer": getattr(held, "vision_feature_layer", None),
         "vision": _sizes(held.vision_config),
         "text": {**_sizes(held.text_config), "tie_word_embeddings": bool(held.text_config.tie_word_embeddings)},
     }
-    options = {name: value for name, value in values.items() if name in known and value is not None}
-    return str(kind), options if marks else {**options, "seg": None, "rej": None}
+    return str(kind), {name: value for name, value in values.items() if name in known and value is not None}
+
+
+def _optional(options: type) -> set[str]:
+    """The settings that may be None."""
+    return {name for name, hint in typing.get_type_hints(options).items() if type(None) in typing.get_args(hint)}
 
 
 def _segmenter(path: Path) -> tuple[Segmenter, str]:
