@@ -86,6 +86,9 @@ def reasons(answer: Answer) -> list[str]:
     made, start = [], 0
     marks = list(MARK.finditer(answer.text))
     for number, segment in enumerate(answer.segments):
+        if segment.rejected and segment.span is not None:
+            made.append("The model looked and answered that this is not in the picture.")
+            continue
         if not segment.rejected or number >= len(marks):
             made.append("")
             continue

@@ -57,6 +57,8 @@ class Segment:
         score: the segmenter's own estimate of the mask's IoU, in [0, 1]; for a rejected one 0.
         rejected: the model says that it is not in the image.
         evidence: what led to the mask (also kept for a rejected one: "segment it anyway").
+        span: of characters, what stands for it in the answer's text; None where a mark does. Spans of an answer follow
+            one another.
     """
 
     phrase: str
@@ -64,12 +66,13 @@ class Segment:
     score: float
     rejected: bool
     evidence: SegmentEvidence
+    span: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer to one question. ``text`` holds the marks; ``timings`` are seconds by stage; ``notes`` say in plain
-    lines what was out of the ordinary while it was made."""
+    """An answer to one question. ``text`` is as the model wrote it, with marks or with coordinates; ``timings`` are
+    seconds by stage; ``notes`` say in plain lines what was out of the ordinary while it was made."""
 
     question: str
     text: str

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -27,10 +27,12 @@ from model.offload import Offload
 from model.placement import PLAIN, Placement
 from model.policy import Choice, LayerPolicy, Use
 from model.policy import Options as LayerOptions
-from model.prompting.base import ChannelBase, Evidence, SegPrompts
+from model.prompting.base import ChannelBase, Evidence, Heard, SegPrompts
 from model.segmenters.base import Features, Segmenter
 from model.similarity import similarity
 from model.tracing import Trace
+
+Talk = Sequence[tuple[str, str | None]]  # questions and answers, the last answer open
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class GroundingModel(nn.Module):
         self.backbone, self.segmenter, self.config = backbone, segmenter, config
         self.channels = nn.ModuleDict(channels)
         self.policy = LayerPolicy(config.layer, backbone.layers, backbone.state_size)
+        if self.listener is not None and len(channels) > 1:
+            raise ValueError(f"channels: one that listens to the answer's words stands alone: {', '.join(channels)}")
         self.placement = PLAIN
         self._offload: Offload | None = None
 
@@ -171,6 +175,24 @@ class GroundingModel(nn.Module):
         return self
 
     # Grounding
+
+    @property
+    def listener(self) -> ChannelBase | None:
+        """The channel that takes its prompts from the words of the answer; None where marks give them."""
+        channels: list[ChannelBase] = list(self.channels.values())  # type: ignore[arg-type]
+        return next((channel for channel in channels if channel.listens), None)
+
+    def put(self, talk: Talk) -> Talk:
+        """A conversation's questions as the language model is asked them."""
+        if self.listener is None:
+            return talk
+        return [(self.listener.put(question), answer) for question, answer in talk]
+
+    def hear(self, text: str, question: str, size: tuple[int, int]) -> Heard:
+        """What the words of an answer about an image of ``size`` (H, W) ask to be drawn; nothing where marks do."""
+        if self.listener is None:
+            return Heard()
+        return self.listener.hear(text, question, self.backbone.input_frame(size))
 
     def maps(self, trace: Trace, choice: Choice | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """What the layers chosen say of an image's marks; the layers in use if ``choice`` is None.
@@ -352,7 +374,8 @@ class GroundingModel(nn.Module):
             learned = model.backbone.encode_chat([("Where?", f"Here {SEG}.")]).labels
         except Exception as error:  # a chat template is a program
             raise folders.damaged(folder / "backbone", error) from error
-        if model.backbone.mark_ids[0] not in learned.tolist():
+        marked = learned >= 0 if model.listener is not None else learned == model.backbone.mark_ids[0]
+        if not marked.any():
             raise ValueError(f"{folder / 'backbone'}: its chat template does not tell which words are an answer")
         model.placement = replace(PLAIN, bits=settled.bits)
         return model.eval().place(settled)

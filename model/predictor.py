@@ -17,9 +17,10 @@ from model.grounding import GroundingModel, Layers
 from model.memory import Memory, room
 from model.placement import Placement
 from model.policy import Use
-from model.prompting.base import SegPrompts
+from model.prompting.base import Heard, SegPrompts
 from model.seen import Seen, Timer
 from model.segmenters.base import Features
+from model.spoken import lots
 from model.tokens import phrases
 from model.tracing import Trace
 
@@ -171,30 +172,39 @@ class Predictor:
         with Timer(timings, "read"):
             prefixes = [self._prefix(seen) for seen, _, _ in asked]
         with Timer(timings, "write"), self.model.autocast(self.model.backbone):
-            talks = [[*history, (question.strip(), None)] for _, question, history in asked]
+            talks = [self.model.put([*history, (question.strip(), None)]) for _, question, history in asked]
             limit = max_new_tokens or self.model.config.max_new_tokens
             written = self.model.backbone.generate(prefixes, talks, limit, on_text)
         for (seen, _, _), prefix, made in zip(asked, prefixes, written, strict=True):
             seen.prefix = replace(prefix, talk=made.talk)  # of a picture's conversations the last one
             self.memory.keep(seen.name, seen)
+        heard = [
+            self.model.hear(made.text, question, (seen.image.shape[0], seen.image.shape[1]))
+            for (seen, question, _), made in zip(asked, written, strict=True)
+        ]
         segments: list[tuple[Segment, ...]] = [() for _ in asked]
         pictures: dict[str, list[int]] = {}
         for number, (seen, _, _) in enumerate(asked):
-            if len(written[number].trace):
+            if heard[number].targets or (self.model.listener is None and len(written[number].trace)):
                 pictures.setdefault(seen.name, []).append(number)
         for numbers in pictures.values():
             seen, shared = asked[numbers[0]][0], [timings[number] for number in numbers]
             with Timer(shared, "encode"):
                 features = self._features(seen)
             with Timer(shared, "draw"):
-                drawn = self._segments(seen, [written[number] for number in numbers], features)
+                if self.model.listener is None:
+                    drawn = self._segments(seen, [written[number] for number in numbers], features)
+                else:
+                    drawn = self._spoken(seen, [heard[number] for number in numbers], features)
             for number, parts in zip(numbers, drawn, strict=True):
                 segments[number] = parts
         for stages in timings:
             stages["total"] = sum(stages.values())
         return [
-            Answer(question, made.text, parts, stages, made.stop)
-            for (_, question, _), made, parts, stages in zip(asked, written, segments, timings, strict=True)
+            Answer(question, made.text, parts, stages, made.stop, said.notes)
+            for (_, question, _), made, parts, stages, said in zip(
+                asked, written, segments, timings, heard, strict=True
+            )
         ]
 
     @torch.inference_mode()
@@ -327,7 +337,7 @@ class Predictor:
         seen, earlier = self._of(segment), segment.evidence
         made = self._draw(seen, prompts, earlier.map[None], [segment.phrase], [rejected])[0]
         same = {name: getattr(earlier, name) for name in ("layers", "probabilities", "frame", "state", "said")}
-        return replace(made, evidence=replace(made.evidence, **same))
+        return replace(made, evidence=replace(made.evidence, **same), span=segment.span)
 
     def _segments(self, seen: Seen, written: Sequence[Generated], features: Features) -> list[tuple[Segment, ...]]:
         """The segments of the answers about one picture, all drawn in one call, with the layers that spoke for each."""
@@ -354,6 +364,22 @@ class Predictor:
             for segment, (weights, thought, state, words) in zip(drawn, shares, strict=True)
         )
         return [tuple(islice(explained, len(answer.trace))) for answer in written]
+
+    def _spoken(self, seen: Seen, heard: Sequence[Heard], features: Features) -> list[tuple[Segment, ...]]:
+        """The segments of answers that place their targets in words, all about one picture. There is no map."""
+        every = [target for answer in heard for target in answer.targets]
+        frame = self._prefix(seen).frame
+        made: dict[int, Segment] = {}
+        for places, prompts in lots([target.prompts for target in every]):
+            some = [every[place] for place in places]
+            maps = np.zeros((len(some), *frame.target), dtype=np.float32)
+            names, absent = [target.phrase for target in some], [target.rejected for target in some]
+            drawn = self._draw(seen, prompts.on(self.model.device), maps, names, absent)
+            for place, segment in zip(places, drawn, strict=True):
+                evidence = replace(segment.evidence, frame=frame)
+                made[place] = replace(segment, evidence=evidence, span=every[place].span)
+        ordered = iter(made[place] for place in range(len(every)))
+        return [tuple(islice(ordered, len(answer.targets))) for answer in heard]
 
     def _said(self, answer: Generated) -> list[torch.Tensor | None]:
         """For each mark of an answer what was said up to the token that predicted it, if the backbone tells."""

@@ -16,11 +16,12 @@ from model import losses
 from model.backbones.base import Encoded, Generated
 from model.grounding import GroundingModel
 from model.policy import Choice
-from model.prompting.base import SegPrompts
+from model.prompting.base import SegPrompts, Spoken
 from model.segmenters.base import Features
+from model.spoken import lots
 from model.tokens import MARK, phrases
 from model.tracing import Trace
-from train.rewards.base import CLOSE, Answered, Mark
+from train.rewards.base import CLOSE, OPEN, Answered, Mark
 
 TOGETHER = 16  # masks decoded at once: at the size of a photograph each takes tens of megabytes
 
@@ -129,14 +130,16 @@ def roll_out(model: GroundingModel, rows: Sequence[Asked], how: Sampling) -> lis
         for start in range(0, len(rows), how.at_once):
             lot = rows[start : start + how.at_once]
             seen = [prefixes[row.number] for row in lot]
-            written += backbone.generate(seen, [row.turns for row in lot], how.longest, pick=pick)
+            talks = [model.put(row.turns) for row in lot]
+            written += backbone.generate(seen, talks, how.longest, pick=pick)
     finally:
         backbone.train(training)
     made: list[Rollout | None] = [None] * len(rows)
     for places in groups.values():
         asked, answers = rows[places[0]], [written[place] for place in places]
-        prompt = backbone.encode_chat(asked.turns)
-        for place, answer, judged in zip(places, answers, _grounded(model, asked, answers, how.thinks), strict=True):
+        prompt = backbone.encode_chat(model.put(asked.turns))
+        drawn = (_grounded if model.listener is None else _spoken)(model, asked, answers, how.thinks)
+        for place, answer, judged in zip(places, answers, drawn, strict=True):
             end = [backbone.eos_id] if answer.stop == "end" else []
             ids = torch.tensor([*answer.ids.tolist(), *end], dtype=torch.int64)
             made[place] = Rollout(asked, prompt, ids, *judged)
@@ -164,8 +167,7 @@ def _grounded(
         prompts = model.ground(lot, asked.size, model.choose(lot, features)).prompts
         drawn = _masks(model, features, prompts).cpu().numpy()
         masks = dict(zip(shown.tolist(), drawn, strict=True))
-    truth = tuple(None if target.rle is None else rle.decode(target.rle) for target in asked.turn.targets)
-    void = None if asked.void is None else rle.decode(asked.void)
+    truth, void = _truth(asked)
     answers, first, said = [], 0, []
     for answer in written:
         numbers = list(range(first, first + len(answer.trace)))
@@ -192,6 +194,41 @@ def _grounded(
         marks_of = torch.tensor([found[row][1] for row in mine.tolist()], dtype=torch.int64)
         acted.append((judged, Actions(marks_of, *(part[:, mine] for part in tried))))
     return acted
+
+
+def _spoken(
+    model: GroundingModel, asked: Asked, written: Sequence[Generated], thinks: bool
+) -> list[tuple[Answered, Actions | None]]:
+    """The same where targets stand in the answers' words; no layer speaks for them."""
+    opened = OPEN if thinks else ""
+    heard = [model.hear(opened + answer.text, asked.turn.question, asked.size).targets for answer in written]
+    shown = [target for targets in heard for target in targets if not target.rejected]
+    masks: dict[int, np.ndarray] = {}
+    if shown:
+        features = model.segmenter.encode(asked.sam[None].to(model.device), [asked.size])[0]
+        for places, prompts in lots([target.prompts for target in shown]):
+            drawn = _masks(model, features, prompts.on(model.device)).cpu().numpy()
+            masks |= {id(shown[place]): mask for place, mask in zip(places, drawn, strict=True)}
+    truth, void = _truth(asked)
+    made: list[tuple[Answered, Actions | None]] = []
+    for answer, targets in zip(written, heard, strict=True):
+        marks = tuple(_mark(target, masks.get(id(target))) for target in targets)
+        made.append((Answered(asked.turn, answer.text, answer.stop, marks, truth, void, thinks), None))
+    return made
+
+
+def _mark(target: Spoken, mask: np.ndarray | None) -> Mark:
+    """What rewards see of a target; the places of one that is rejected are none of the answer's."""
+    prompts = SegPrompts() if target.rejected else target.prompts
+    box = None if prompts.boxes is None else tuple(prompts.boxes[0].tolist())
+    points = () if prompts.points is None else tuple(map(tuple, prompts.points[0].tolist()))
+    return Mark(target.phrase, mask, box, points)
+
+
+def _truth(asked: Asked) -> tuple[tuple[np.ndarray | None, ...], np.ndarray | None]:
+    """The masks of the targets, None for those that are not there, and what counts neither way."""
+    truth = tuple(None if target.rle is None else rle.decode(target.rle) for target in asked.turn.targets)
+    return truth, None if asked.void is None else rle.decode(asked.void)
 
 
 def _names(text: str, numbers: list[int], thinks: bool) -> tuple[list[str], list[int]]:

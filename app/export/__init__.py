@@ -14,7 +14,7 @@ from types import ModuleType
 
 import numpy as np
 
-from app.export._words import as_json, as_text, marked, pieces, write_sample
+from app.export._words import as_json, as_text, marked, pieces, read_aloud, write_sample
 from app.export.base import File, Talk, slug, writing
 from data.images import open_image
 from data.plugins import Plugins
@@ -30,6 +30,7 @@ __all__ = [
     "files",
     "marked",
     "pieces",
+    "read_aloud",
     "slug",
     "write",
     "write_sample",

@@ -33,7 +33,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
 
 def as_text(answer: Answer) -> str:
     """The answer's words without marks, and a line for each thing that it names."""
-    lines = [unmarked(answer.text)]
+    lines = [read_aloud(answer)]
     for segment in answer.segments:
         what = "not here" if segment.rejected else f"{int(segment.mask.sum())} pixels, score {segment.score:.2f}"
         lines.append(f"  {segment.phrase or 'this'}: {what}")
@@ -45,6 +45,8 @@ def pieces(answer: Answer) -> list[tuple[str, int | None]]:
     None."""
     made: list[tuple[str, int | None]] = []
     start = 0
+    if any(segment.span is not None for segment in answer.segments):
+        return _spoken(answer)
     for number, (mark, segment) in enumerate(zip(MARK.finditer(answer.text), answer.segments, strict=False)):
         words = answer.text[start : mark.start()].rstrip()
         split = words.lower().rfind(segment.phrase.lower()) if segment.phrase else -1
@@ -52,6 +54,23 @@ def pieces(answer: Answer) -> list[tuple[str, int | None]]:
         made += [(words[:split], None), (words[split:], number)]
         start = mark.end()
     return [*made, (MARK.sub("", answer.text[start:]), None)]
+
+
+def _spoken(answer: Answer) -> list[tuple[str, int | None]]:
+    """The words of an answer that places things by coordinates, which a person reads as the names of the things."""
+    made: list[tuple[str, int | None]] = []
+    start = 0
+    for number, segment in enumerate(answer.segments):
+        begin, end = segment.span or (start, start)
+        before = answer.text[start:begin] or (", " if number else "")
+        made += [(before, None), (segment.phrase or "this", number)]
+        start = end
+    return [*made, (answer.text[start:], None)]
+
+
+def read_aloud(answer: Answer) -> str:
+    """An answer's words as a person reads them, without marks and coordinates."""
+    return unmarked("".join(words for words, _ in pieces(answer)))
 
 
 def marked(answer: Answer, wrap: Callable[[str, int], str]) -> str:

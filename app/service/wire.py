@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.export import read_aloud
 from app.session import LONGEST
 from data import masks
 from model.answer import Answer, Segment
-from model.tokens import unmarked
 
 TURNS = 64  # of a conversation
 CLICKS = 1000  # of one correction
@@ -88,7 +88,7 @@ class Reply(BaseModel):
         timings = {stage: round(seconds, 4) for stage, seconds in answer.timings.items()}
         return cls(
             text=answer.text,
-            words=unmarked(answer.text),
+            words=read_aloud(answer),
             stop=answer.stop,
             notes=list(answer.notes),
             segments=segments,

@@ -152,6 +152,10 @@ class Backbone(nn.Module):
         and gives the indices of those to keep."""
         raise TypeError(f"{type(self).__name__} does not define choose_layers")
 
+    def input_frame(self, size: tuple[int, int]) -> Frame:
+        """Original pixels of an image of ``size`` (H, W) -> pixels of what the vision tower is given."""
+        raise TypeError(f"{type(self).__name__} does not define input_frame")
+
     def frame(self, size: tuple[int, int]) -> Frame:
         """Original pixels of an image of ``size`` (H, W) -> patch grid, with the valid (unpadded) region."""
         raise TypeError(f"{type(self).__name__} does not define frame")

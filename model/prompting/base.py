@@ -107,8 +107,40 @@ class Evidence:
     published: str | None = None
 
 
+@dataclass(frozen=True)
+class Spoken:
+    """A target whose place stands in the answer's own words, without a mark.
+
+    Attributes:
+        phrase: its words.
+        rejected: the answer says that it is not in the image.
+        prompts: for it alone (S = 1).
+        span: of characters, what stands for it in the answer; the spans of an answer follow one another.
+    """
+
+    phrase: str
+    rejected: bool
+    prompts: SegPrompts
+    span: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What was heard in an answer: its targets, and plain lines on what was out of the ordinary."""
+
+    targets: tuple[Spoken, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 class ChannelBase(nn.Module):
-    """One way to prompt. ``state_size`` is D of the language model, ``prompt_size`` is C of the segmenter."""
+    """One way to prompt. ``state_size`` is D of the language model, ``prompt_size`` is C of the segmenter.
+
+    Attributes:
+        listens: it takes its prompts from the words of the answer (:meth:`hear`) and not from marks; then it is the
+            model's only channel.
+    """
+
+    listens = False
 
     def __init__(self, options: Any, state_size: int, prompt_size: int) -> None:
         super().__init__()
@@ -123,3 +155,17 @@ class ChannelBase(nn.Module):
 
     def forward(self, evidence: Evidence) -> SegPrompts:
         raise TypeError(f"{type(self).__module__} does not define forward")
+
+    def put(self, question: str) -> str:
+        """A person's question as the language model is asked it."""
+        return question
+
+    def hear(self, text: str, question: str, frame: Frame) -> Heard:
+        """What an answer asks to be drawn, for a channel that :attr:`listens`.
+
+        Args:
+            text: the answer.
+            question: as the person asked it.
+            frame: original pixels -> the language model's input.
+        """
+        raise TypeError(f"{type(self).__module__} does not define hear")

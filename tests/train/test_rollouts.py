@@ -11,7 +11,7 @@ from data import masks
 from data.sample import Target, Turn
 from model.policy import Options as Layer
 from model.predictor import Predictor
-from tests import tiny
+from tests import spoken, tiny
 from train.rewards.base import Answered
 from train.rollouts import Asked, Sampling, roll_out
 
@@ -135,3 +135,33 @@ def test_marks_inside_of_a_thought_are_none(model, rows, monkeypatch):
     assert [mark.phrase for mark in one.marks] == ["the lamp"] * (len(marks) - 1)
     assert [mark.mask is None for mark in one.marks] == [mark == "<REJ>" for mark in marks[1:]]
     assert spoken(f"{first}{rest}").marks == ()
+
+
+def test_coordinates_are_drawn_as_in_use_and_handed_to_the_rewards():
+    made = spoken.model(wording="boxes")
+    told = spoken.writes(made, spoken.TWO, spoken.NONE, "There are two.")
+    row = asked(made, 0, "Where is the red cup?")
+    rollouts = roll_out(made, [row] * 3, Sampling(longest=12))
+    assert [talk[0][0].startswith("Where is the red cup?\nAnswer with a JSON list") for talk in told] == [True] * 3
+    predictor = Predictor(made)
+    predictor.set_image(row.image)
+    for rollout in rollouts:
+        answered, answer = rollout.answered, predictor.ask("Where is the red cup?")
+        assert answered.text == answer.text and answered.turn is row.turn and rollout.actions is None
+        assert rollout.prompt.ids.tolist() == made.backbone.encode_chat(made.put(row.turns)).ids.tolist()
+        for mark, segment in zip(answered.marks, answer.segments, strict=True):
+            assert (mark.phrase, mark.mask is None) == (segment.phrase, segment.rejected)
+            assert mark.mask is None or np.array_equal(mark.mask, segment.mask)
+    cup, lamp = rollouts[0].answered.marks
+    assert cup.box == pytest.approx((14.5, 12 * 40 / 43 - 0.5, 44.5, 33 * 40 / 43 - 0.5))
+    assert cup.points == () and lamp.box is None and len(lamp.points) == 1
+    (missing,) = rollouts[1].answered.marks
+    assert (missing.phrase, missing.mask, missing.box) == ("the red cup", None, None)
+    assert rollouts[2].answered.marks == ()
+
+
+def test_a_thought_that_has_no_end_places_nothing():
+    made = spoken.model()
+    spoken.writes(made, spoken.TWO)
+    (rollout,) = roll_out(made, [asked(made, 0, "Where?")], Sampling(longest=12, thinks=True))
+    assert rollout.answered.marks == () and rollout.answered.answer == ""

@@ -13,10 +13,13 @@ OPEN, CLOSE = "<think>", "</think>"
 
 @dataclass(frozen=True)
 class Mark:
-    """One mark of an answer: the words that name it, and its mask ``(H, W)`` bool, or None where it is ``<REJ>``."""
+    """One mark of an answer: the words that name it, and its mask ``(H, W)`` bool, or None where it is ``<REJ>``. Where
+    coordinates stand for it, its ``box`` XYXY, if it has one, and ``points`` XY, original pixels."""
 
     phrase: str
     mask: np.ndarray | None
+    box: tuple[float, ...] | None = None
+    points: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,16 @@ class Answered:
     def answer(self) -> str:
         """What was said; "" if the thinking never ended."""
         return self.text.partition(CLOSE)[2].strip() if self.thinks else self.text.strip()
+
+    @property
+    def rejections(self) -> int:
+        """How many of the absent targets are answered by a rejection; one after the name of what is there answers
+        none."""
+        targets = self.turn.targets
+        absent = [target.phrase.lower() for target in targets if target.absent]
+        there = {target.phrase.lower() for target in targets if not target.absent} - set(absent)
+        rejected = sum(mark.mask is None and mark.phrase.lower() not in there for mark in self.marks)
+        return min(rejected, len(absent))
 
     @cached_property
     def matched(self) -> list[tuple[int, int, float]]:

@@ -9,11 +9,5 @@ def reward(answered: Answered) -> float:
 
     A ``<REJ>`` after the name of what is there answers no absent target.
     """
-    targets = answered.turn.targets
-    most = max(len(answered.marks), len(targets))
-    if not most:
-        return 1.0
-    absent = [target.phrase.lower() for target in targets if target.absent]
-    there = {target.phrase.lower() for target in targets if not target.absent} - set(absent)
-    rejected = sum(mark.mask is None and mark.phrase.lower() not in there for mark in answered.marks)
-    return (sum(iou for _, _, iou in answered.matched) + min(rejected, len(absent))) / most
+    most = max(len(answered.marks), len(answered.turn.targets))
+    return (sum(iou for _, _, iou in answered.matched) + answered.rejections) / most if most else 1.0

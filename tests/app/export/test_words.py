@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -64,3 +65,28 @@ def test_pieces_are_the_whole_answer_without_marks():
     assert "".join(words for words, _ in made) == "The red cup, the ball, and the <b>lamp</b>."
     unnamed = Answer("?", "Here <SEG>.", (segment("", box(0, 0, 2, 2)),))
     assert [words for words, _ in export.pieces(unnamed)] == ["Here", "", "."]
+
+
+def spoken_answer(text: str, *spans: tuple[int, int] | None, names: tuple[str, ...]) -> Answer:
+    mask = np.ones((6, 8), bool)
+    found = (replace(segment(name, mask), span=span) for name, span in zip(names, spans, strict=True))
+    return Answer("?", text, tuple(found))
+
+
+def test_a_person_reads_names_and_not_coordinates():
+    text = '[{"bbox_2d": [1, 2, 3, 4], "label": "the red cup"}, {"bbox_2d": [5, 6, 7, 8], "label": "the lamp"}]'
+    half = text.index('{"bbox_2d": [5')
+    answer = spoken_answer(text, (0, half), (half, len(text)), names=("the red cup", ""))
+    assert [part for part in export.pieces(answer) if part[0]] == [("the red cup", 0), (", ", None), ("this", 1)]
+    assert export.read_aloud(answer) == "the red cup, this"
+    assert export.as_text(answer).splitlines()[0] == "the red cup, this"
+    assert export.marked(answer, lambda words, number: f"<i{number}>{words}</i>") == "<i0>the red cup</i>, <i1>this</i>"
+    assert export.as_json(answer)["text"] == text
+
+
+def test_words_round_coordinates_stay_and_are_safe():
+    text = "Sure <b>: [...] <SEG>."
+    answer = spoken_answer(text, (10, 15), names=("<i>cup</i>",))
+    assert (
+        export.marked(answer, lambda words, _: f"({words})") == "Sure &lt;b&gt;: (&lt;i&gt;cup&lt;/i&gt;) &lt;SEG&gt;."
+    )

@@ -10,13 +10,13 @@ def points(count, *labels):
 
 
 def test_channels_are_found_by_name():
-    assert prompting.available() == ["embedding", "mask", "points"]
+    assert prompting.available() == ["coordinates", "embedding", "mask", "points"]
     for name in prompting.available():
         module = prompting.load(name)
         module.Channel(module.Options(), 8, 4)
     with pytest.raises(ValueError, match="did you mean 'points'"):
         prompting.load("point")
-    with pytest.raises(ValueError, match="there are embedding, mask, points"):
+    with pytest.raises(ValueError, match="there are coordinates, embedding, mask, points"):
         prompting.load("zzz")
 
 

@@ -36,7 +36,10 @@ CUP, LAMP = box(0, 4), box(6, 10)
 
 
 def test_rewards_are_found_by_their_files():
-    assert rewards.available() == ["count", "format", "mask", "rejection", "thinking", "words"]
+    written = ["coordinates", "json_seg_zero", "json_vision_reasoner", "no_repetition", "think_answer"]
+    placed = ["box_iou", "box_l1", "points_inside", "points_near"]
+    marked = ["count", "format", "mask", "rejection", "thinking", "words"]
+    assert rewards.available() == sorted([*written, *placed, *marked])
     with pytest.raises(ValueError, match="did you mean 'rejection'"):
         rewards.load("rejections")
 
