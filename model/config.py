@@ -65,15 +65,19 @@ def preset(name: str) -> ModelConfig:
 
 
 def _values(name: str) -> dict[str, Any]:
-    """A preset's keys; those of its ``base`` hold where it has none of its own, the backbone's options one by one."""
+    """A preset's keys; those of its ``base`` hold where it has none of its own, the options of a part one by one unless
+    it names a family."""
     values: dict[str, Any] = yaml.safe_load((PRESETS / f"{name}.yaml").read_text(encoding="utf-8"))
     base = values.pop("base", None)
     if base is None:
         return values
     below = _values(base)
     for part in ("backbone", "segmenter"):
-        options = values.pop(part, {}).get("options", {})
-        below[part] = {**below[part], "options": {**below[part]["options"], **options}}
+        chosen = values.pop(part, {})
+        if "family" in chosen:
+            below[part] = chosen
+        else:
+            below[part] = {**below[part], "options": {**below[part]["options"], **chosen.get("options", {})}}
     return {**below, **values}
 
 

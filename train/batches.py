@@ -117,7 +117,7 @@ def collate(items: Sequence[Item], pad: int) -> GroundingBatch:
         return out
 
     chat = ChatBatch(
-        prepared=torch.stack([item.mllm for item in items]),
+        prepared=_stacked([item.mllm for item in items]),
         sizes=[item.size for item in items],
         ids=padded(0, pad),
         labels=padded(1, -100),
@@ -126,6 +126,17 @@ def collate(items: Sequence[Item], pad: int) -> GroundingBatch:
     )
     truth, void = [item.masks for item in items], [item.void for item in items]
     return GroundingBatch(chat, torch.stack([item.sam for item in items]), truth, void)
+
+
+def _stacked(pictures: Sequence[torch.Tensor]) -> torch.Tensor:
+    """``(3, Hb, Wb)`` each -> ``(B, 3, H, W)``; where their shapes differ, smaller ones stand in the corner above."""
+    shapes = {picture.shape for picture in pictures}
+    if len(shapes) == 1:
+        return torch.stack(list(pictures))
+    out = pictures[0].new_zeros(len(pictures), 3, *(max(shape[axis] for shape in shapes) for axis in (1, 2)))
+    for line, picture in zip(out, pictures, strict=True):
+        line[:, : picture.shape[1], : picture.shape[2]] = picture
+    return out
 
 
 def length(item: Item) -> int:

@@ -22,7 +22,8 @@ class Encoded:
     """One conversation as tokens.
 
     Attributes:
-        ids: ``(T,)`` int64, image placeholders already expanded.
+        ids: ``(T,)`` int64; image placeholders already expanded, or one where their number depends on the picture's
+            size, which is not known here.
         labels: ``(T,)`` int64, the ids to be learned (answers and their end mark), -100 elsewhere.
         prefix: how many leading ids are the same for every conversation on one image (system text and image).
     """
@@ -37,7 +38,8 @@ class ChatBatch:
     """Conversations on B images, packed: all conversations of an image share its prefix and do not see one another.
 
     Attributes:
-        prepared: ``(B, 3, Hb, Wb)`` uint8 images as :meth:`Backbone.prepare` gives them.
+        prepared: ``(B, 3, Hb, Wb)`` uint8 images as :meth:`Backbone.prepare` gives them; of several shapes, smaller
+            ones stand in the upper left corner.
         sizes: original ``(H, W)`` of each image.
         ids: ``(B, T)`` int64, right-padded.
         labels: ``(B, T)`` int64, -100 where nothing is learned.
@@ -161,7 +163,8 @@ class Backbone(nn.Module):
         raise TypeError(f"{type(self).__name__} does not define frame")
 
     def prepare(self, image: np.ndarray) -> torch.Tensor:
-        """``(H, W, 3)`` uint8 RGB -> ``(3, Hb, Wb)`` uint8, resized and padded; for a data worker."""
+        """``(H, W, 3)`` uint8 RGB -> ``(3, Hb, Wb)`` uint8, resized, and padded where a family does that; for a data
+        worker."""
         raise TypeError(f"{type(self).__name__} does not define prepare")
 
     def see(self, prepared: torch.Tensor, sizes: list[tuple[int, int]]) -> torch.Tensor:

@@ -12,7 +12,7 @@ import torch
 from transformers import AutoTokenizer, LlavaConfig, LlavaForConditionalGeneration, PreTrainedTokenizerBase
 
 from data.sample import REJ, SEG
-from model.backbones._llava import quiet
+from model.backbones._stock import quiet
 from model.config import ModelConfig, Part, preset
 from model.convert import template
 from model.grounding import GroundingModel

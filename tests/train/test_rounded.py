@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 
-from model.backbones import _llava
+from model.backbones import _llava, _stock
 from model.grounding import GroundingModel
 from model.placement import Machine
 from model.policy import Options
@@ -101,7 +101,7 @@ def test_the_backbone_is_read_in_normal_floats_of_4_bits(folder, able, monkeypat
         seen.update(given)
         raise torch.OutOfMemoryError("enough")
 
-    monkeypatch.setattr(_llava, "BitsAndBytesConfig", lambda **given: SimpleNamespace(**given))
+    monkeypatch.setattr(_stock, "BitsAndBytesConfig", lambda **given: SimpleNamespace(**given))
     monkeypatch.setattr(_llava, "LlavaForConditionalGeneration", SimpleNamespace(from_pretrained=read))
     monkeypatch.setenv("LOCAL_RANK", "1")
     with pytest.raises(ValueError, match="too little memory"):
