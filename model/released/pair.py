@@ -168,8 +168,9 @@ def _backbone(folder: Path, thinks: bool) -> tuple[str, dict[str, Any]]:
     values = {
         "input_size": getattr(held.vision_config, "image_size", None),
         "min_pixels": SQUARE if thinks else None,
-        "max_pixels": SQUARE if thinks else CELLS * cell**2,
+        "max_pixels": SQUARE if thinks else min(CELLS, held.text_config.max_position_embeddings // 2) * cell**2,
         "feature_layer": getattr(held, "vision_feature_layer", None),
+        "pinpoints": getattr(held, "image_grid_pinpoints", None),
         "vision": _sizes(held.vision_config),
         "text": {**_sizes(held.text_config), "tie_word_embeddings": bool(held.text_config.tie_word_embeddings)},
     }

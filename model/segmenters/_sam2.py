@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from data.geometry import Frame
 from model import folders
-from model.backbones._llava import quiet
+from model.backbones._stock import quiet
 from model.prompting.base import SegPrompts
 from model.segmenters.base import Features, Masks, Segmenter, precise
 
