@@ -121,11 +121,11 @@ def test_a_downloaded_part_is_found_by_name(tmp_path):
 def test_a_backbone_in_shards_is_found_when_all_are_there(tmp_path):
     index = json.dumps({"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}})
     files = {"config.json": "{}", "model.safetensors.index.json": index, "model-1.safetensors": ""}
-    folder = cached(tmp_path, "visionreasoner-7b", files)
+    folder = cached(tmp_path, "vision-reasoner-7b", files)
     with pytest.raises(ValueError, match="not here yet"):
-        pair.find("visionreasoner-7b", "backbone", tmp_path)
+        pair.find("vision-reasoner-7b", "backbone", tmp_path)
     (folder / "model-2.safetensors").touch()
-    found = pair.find("visionreasoner-7b", "backbone", tmp_path)
+    found = pair.find("vision-reasoner-7b", "backbone", tmp_path)
     assert found.path == folder and found.settings == {"wording": "vision_reasoner"}
 
 

@@ -84,6 +84,6 @@ def test_a_picture_becomes_cells_enough_and_not_more(root):
     options = pair.configured(place, drawer)[0].backbone.options
     assert options["max_pixels"] == pair.CELLS * 8**2 and options["seg"] is None and options["rej"] is None
     assert pair.configured(place, drawer)[0].channels == {"coordinates": {"frame": "thousandths"}}
-    thinker = pair.Place("visionreasoner-7b", place.path, {"wording": "vision_reasoner"})
+    thinker = pair.Place("vision-reasoner-7b", place.path, {"wording": "vision_reasoner"})
     options = pair.configured(thinker, drawer)[0].backbone.options
     assert options["min_pixels"] == options["max_pixels"] == 840 * 840
