@@ -10,11 +10,14 @@ from transformers import Sam2Model
 from model.convert import _sizes
 from model.grounding import GroundingModel
 from model.predictor import Predictor
-from model.released import pair, table
+from model.released import download as work
+from model.released import find, pair, table
+from model.released.hub import Hub
 from model.segmenters import sam
 from model.segmenters.sam2 import configured as stock_config
 from tests import tiny
 from tests.model.released import llava
+from tests.model.released.fixtures import UNWANTED, contents
 from tests.model.segmenters.prompted import picture
 from tests.model.segmenters.test_sam2 import TINY
 
@@ -116,6 +119,20 @@ def test_a_downloaded_part_is_found_by_name(tmp_path):
         pair.find("sam2.1-large", "segmenter", tmp_path)
     (folder / "model.safetensors").touch()
     assert pair.find("sam2.1-large", "segmenter", tmp_path) == pair.Place("sam2.1-large", folder)
+
+
+def test_what_the_hub_gives_of_a_part_makes_a_pair(parts, hub, tmp_path):
+    unwanted = {**UNWANTED, "sam2.1_hiera_tiny.pt": b"no"}
+    hub.repositories["facebook/sam2.1-hiera-tiny"] = {**contents(parts[1].path), **unwanted}
+    hub.repositories["Qwen/Qwen2.5-VL-3B-Instruct"] = {**contents(parts[0].path), "merges.txt": b"", **UNWANTED}
+    for name, role in (("qwen2.5-vl-3b", "backbone"), ("sam2.1-tiny", "segmenter")):
+        fetched = work.download(find(name), tmp_path / "no", Hub(hub.url), lambda _: None)
+        assert pair.find(name, role) == pair.Place(name, fetched)
+    assert sorted(path.name for path in fetched.iterdir()) == ["config.json", "model.safetensors"]
+    texts = {path.name for path in pair.find("qwen2.5-vl-3b", "backbone").path.iterdir()}
+    assert {"config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "merges.txt"} <= texts
+    config, _ = pair.configured(pair.find("qwen2.5-vl-3b", "backbone"), pair.find("sam2.1-tiny", "segmenter"))
+    assert config.segmenter.family == "sam2"
 
 
 def test_a_backbone_in_shards_is_found_when_all_are_there(tmp_path):
