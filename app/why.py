@@ -42,6 +42,9 @@ def show(session: Session, model: Asks) -> None:
     choice, slider = st.columns([1, 2], gap="large")
     mask = choice.selectbox("Which mask", range(len(names)), format_func=names.__getitem__, key=f"why-mask-{turn}")
     segment, key = segments[mask], f"{turn}-{mask}"
+    if segment.span is not None:
+        _spoken(session, mask, inks[mask], segment)
+        return
     try:
         maps = _maps(session, model, key, segment)
     except ValueError as error:
@@ -87,9 +90,10 @@ def points(prompts: SegPrompts) -> list[tuple[float, float, bool]]:
 def facts(segment: Segment) -> str:
     """What is known in numbers, as safe HTML."""
     evidence = segment.evidence
+    if segment.span is not None:
+        return _written(segment)
     spoke = ", ".join(f"{layer} ({share:.0%})" for layer, share in evidence.layers.items() if share >= 0.005)
-    score = "none: it was not drawn" if segment.rejected else f"{segment.score:.2f}"
-    rows = [f"<dt>SAM's own estimate of the mask's IoU</dt><dd>{score}</dd>"]
+    rows = [_score(segment)]
     rows.append(f"<dt>Layers that made the map</dt><dd>{spoke or 'not known'}</dd>")
     given = points(evidence.prompts)
     inside = sum(one[2] for one in given)
@@ -112,6 +116,47 @@ def facts(segment: Segment) -> str:
         head = "<tr><th scope='col'>x</th><th scope='col'>y</th><th scope='col'>label</th></tr>"
         made += f"<details><summary>The points in numbers</summary><table>{head}{lines}</table></details>"
     return made
+
+
+def _score(segment: Segment) -> str:
+    score = "none: it was not drawn" if segment.rejected else f"{segment.score:.2f}"
+    return f"<dt>SAM's own estimate of the mask's IoU</dt><dd>{score}</dd>"
+
+
+def _written(segment: Segment) -> str:
+    """The same of a thing that the answer places by coordinates."""
+    prompts = segment.evidence.prompts
+    box = None if segment.rejected or prompts.boxes is None else prompts.boxes[0].tolist()
+    where = "none" if box is None else ", ".join(f"{edge:.1f}" for edge in box)
+    given = ", ".join(f"({x:.1f}, {y:.1f})" for x, y, _ in points(prompts)) or "none"
+    rows = f"<dt>Box in the answer (left, top, right, bottom)</dt><dd>{where}</dd>"
+    return f"<dl class='facts'>{_score(segment)}{rows}<dt>Points in the answer</dt><dd>{given}</dd></dl>"
+
+
+def _spoken(session: Session, mask: int, ink: int, segment: Segment) -> None:
+    """The panel of a thing that the answer places by coordinates: what it wrote, on the picture, beside the mask."""
+    assert session.image is not None
+    left, right = st.columns(2, gap="large")
+    with left:
+        picture(pointed(session.image, segment), "the picture with the box and points of the answer")
+        st.html("<div style='font-size:.85rem'>The box and the points are those that the model wrote.</div>")
+    with right:
+        _mask(session, mask, ink, segment, segment)
+    st.html(facts(segment))
+
+
+def pointed(image: np.ndarray, segment: Segment) -> np.ndarray:
+    """The picture, small, with a segment's box and points."""
+    height, width = fitting(image.shape[0], image.shape[1], SIDE, SIDE)
+    drawn = Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC)
+    pen, scale, prompts = ImageDraw.Draw(drawn), width / image.shape[1], segment.evidence.prompts
+    if prompts.boxes is not None and not segment.rejected:
+        corners = [(edge + 0.5) * scale for edge in prompts.boxes[0].tolist()]
+        for wide, ink in ((5, "black"), (2, "white")):
+            pen.rectangle(corners, outline=ink, width=wide)
+    for x, y, inside in points(prompts):
+        _point(pen, (x + 0.5) * scale, (y + 0.5) * scale, inside)
+    return np.asarray(drawn)
 
 
 def _maps(session: Session, model: Asks, key: str, segment: Segment) -> dict[int, np.ndarray]:

@@ -20,13 +20,14 @@ from model.policy import Use
 from model.prompting.base import Heard, SegPrompts
 from model.seen import Seen, Timer
 from model.segmenters.base import Features
-from model.spoken import lots
+from model.spoken import drawn
 from model.tokens import phrases
 from model.tracing import Trace
 
 History = Sequence[tuple[str, str]]
 
 EMPTY = "the question is empty: ask what to look for, for example 'Where is the red cup?'"
+UNMARKED = "the answer places this by coordinates in its words: no layer of the language model stands behind it"
 VOICES = 8  # times that each click is given: among a map's many points a single one is not heard (chosen on `val`)
 
 
@@ -295,6 +296,8 @@ class Predictor:
         """
         segment = replace(segment, evidence=segment.evidence.on(self.model.device))
         seen, evidence = self._of(segment), segment.evidence
+        if segment.span is not None:
+            raise ValueError(UNMARKED)
         if evidence.state is None or evidence.frame is None:
             raise ValueError("what the model had in mind at this mark was not kept: ask the question again")
         if layer is not None and layer != _alone(segment):
@@ -326,6 +329,8 @@ class Predictor:
     def _layers(self, seen: Seen, segment: Segment) -> Layers:
         """All layers of a segment's mark."""
         said = segment.evidence.said
+        if segment.span is not None:
+            raise ValueError(UNMARKED)
         if said is None:
             raise ValueError("what was said up to this mark was not kept: ask the question again")
         made = seen.look(said, lambda: self.model.layers(seen.image, said))
@@ -366,20 +371,12 @@ class Predictor:
         return [tuple(islice(explained, len(answer.trace))) for answer in written]
 
     def _spoken(self, seen: Seen, heard: Sequence[Heard], features: Features) -> list[tuple[Segment, ...]]:
-        """The segments of answers that place their targets in words, all about one picture. There is no map."""
-        every = [target for answer in heard for target in answer.targets]
-        frame = self._prefix(seen).frame
-        made: dict[int, Segment] = {}
-        for places, prompts in lots([target.prompts for target in every]):
-            some = [every[place] for place in places]
-            maps = np.zeros((len(some), *frame.target), dtype=np.float32)
-            names, absent = [target.phrase for target in some], [target.rejected for target in some]
-            drawn = self._draw(seen, prompts.on(self.model.device), maps, names, absent)
-            for place, segment in zip(places, drawn, strict=True):
-                evidence = replace(segment.evidence, frame=frame)
-                made[place] = replace(segment, evidence=evidence, span=every[place].span)
-        ordered = iter(made[place] for place in range(len(every)))
-        return [tuple(islice(ordered, len(answer.targets))) for answer in heard]
+        """The segments of answers that place their targets in words, all about one picture."""
+
+        def draw(prompts: SegPrompts, maps: np.ndarray, names: list[str], rejected: list[bool]) -> tuple[Segment, ...]:
+            return self._draw(seen, prompts.on(self.model.device), maps, names, rejected)
+
+        return drawn(heard, self._prefix(seen).frame, draw)
 
     def _said(self, answer: Generated) -> list[torch.Tensor | None]:
         """For each mark of an answer what was said up to the token that predicted it, if the backbone tells."""

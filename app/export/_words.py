@@ -1,6 +1,7 @@
 """An answer in words and as JSON; a scene with its truth."""
 
 import html
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from data.drawing import overlay
 from data.sample import Sample
 from model.answer import Answer
 from model.tokens import MARK, unmarked
+
+_TAGS = re.compile(r"\s*</?(?:think|answer)>\s*")
 
 
 def as_json(answer: Answer) -> dict[str, Any]:
@@ -57,15 +60,16 @@ def pieces(answer: Answer) -> list[tuple[str, int | None]]:
 
 
 def _spoken(answer: Answer) -> list[tuple[str, int | None]]:
-    """The words of an answer that places things by coordinates, which a person reads as the names of the things."""
+    """The words of an answer that places things by coordinates, which a person reads as the names of the things, and
+    what was thought before it as words."""
     made: list[tuple[str, int | None]] = []
     start = 0
     for number, segment in enumerate(answer.segments):
         begin, end = segment.span or (start, start)
-        before = answer.text[start:begin] or (", " if number else "")
+        before = _TAGS.sub(" ", answer.text[start:begin]) or (", " if number else "")
         made += [(before, None), (segment.phrase or "this", number)]
         start = end
-    return [*made, (answer.text[start:], None)]
+    return [*made, (_TAGS.sub(" ", answer.text[start:]), None)]
 
 
 def read_aloud(answer: Answer) -> str:

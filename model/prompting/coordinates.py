@@ -82,7 +82,9 @@ class Channel(ChannelBase):
         Raises:
             ValueError: always.
         """
-        raise ValueError("coordinates stand in the answer's words, and marks give none: train it with objective: grpo")
+        raise ValueError(
+            "a model that writes coordinates has none at marks: it answers freely, and learns by objective: grpo"
+        )
 
     def put(self, question: str) -> str:
         """The question in its wording; in lower case without its last sign for those that think, as published."""

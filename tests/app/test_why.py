@@ -1,5 +1,7 @@
 """Why a mask is where it is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -108,3 +110,40 @@ def test_a_conversation_that_is_gone_leaves_no_panel():
     session = Session(image=IMAGE)
     session.exchanges = [Exchange("?", Answer("?", "x", ()))]
     assert session.segments() == ()
+
+
+def spoken(rejected: bool = False):
+    one = answered().segments[0]
+    prompts = replace(one.evidence.prompts, boxes=torch.tensor([[9.5, 19.5, 49.5, 59.5]]))
+    return replace(one, span=(0, 5), rejected=rejected, evidence=replace(one.evidence, prompts=prompts))
+
+
+def test_a_box_that_was_written_is_drawn_where_it_lies():
+    image = np.full((768, 768, 3), 128, np.uint8)  # as large as it is shown
+    drawn = why.pointed(image, spoken())
+    changed = (drawn != 128).any(axis=2)
+    assert changed[20:60, 10].all() and changed[20, 10:50].all() and changed[60, 10:50].all()
+    assert not changed[30:40, 30:40].any() and not changed[:, 200:].any()
+    assert not (why.pointed(image, spoken(rejected=True)) != 128).any(axis=2)[30:55, 10].any()
+
+
+def test_the_facts_of_coordinates_are_those_that_were_written():
+    text = why.facts(spoken())
+    assert "9.5, 19.5, 49.5, 59.5" in text and "(20.0, 20.0), (50.0, 50.0)" in text and "Layers" not in text
+    assert "bottom)</dt><dd>none" in why.facts(spoken(rejected=True))
+
+
+def test_the_panel_of_coordinates_has_no_layers(at, monkeypatch):
+    inner = Rule.ask
+
+    def ask(self, *arguments, **more):
+        answer = inner(self, *arguments, **more)
+        spans = ((0, 20), (20, 40), (40, 46))
+        pairs = zip(answer.segments, spans, strict=False)
+        return replace(answer, segments=tuple(replace(one, span=span) for one, span in pairs))
+
+    monkeypatch.setattr(Rule, "ask", ask)
+    at.chat_input[0].set_value("two again?").run()
+    said = " ".join(one.value for one in at.get("html") if hasattr(one, "value")) or str(at)
+    assert not at.exception and not [one for one in at.select_slider if one.key and one.key.startswith("why-layer")]
+    assert "that the model wrote" in said

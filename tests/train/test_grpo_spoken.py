@@ -1,10 +1,17 @@
 """The reinforcement stage on answers in coordinates: a whole run of a tiny model that is made to write some."""
 
+import dataclasses
+
 import pytest
 import torch
 
+from data.settings import build
 from model.grounding import GroundingModel
+from tests import tiny
 from tests.train import runs
+from train import origin, rewards
+from train.objectives import grpo
+from train.recipe import load
 
 RECIPE = {
     **runs.RECIPE,
@@ -38,6 +45,24 @@ def read(recipe):
     return made
 origin.read = read
 """
+
+
+@pytest.mark.parametrize(
+    ("name", "put", "longest", "best"),
+    [("seg-zero-7b", "Please find 'the cup' with bbox", 1300, 5), ("vision-reasoner-7b", "with bboxs", 2000, 7)],
+)
+def test_a_published_recipe_puts_its_form_on_a_checkpoint(tmp_path, name, put, longest, best):
+    recipe = load(f"published/{name}")
+    options = build(grpo.Options, recipe.options, "options")
+    for reward in options.rewards:
+        rewards.load(reward)
+    assert (options.generations, options.longest, recipe.batch * recipe.processes) == (8, longest, 16)
+    assert sum(options.rewards.values()) == best  # as many as the published one can be
+    tiny.model().save_pretrained(tmp_path / "start")
+    model = origin.read(dataclasses.replace(recipe, init=str(tmp_path / "start")))
+    objective = grpo.Objective(model, options)
+    assert objective.model.listener is not None and list(model.channels) == ["coordinates"]
+    assert put in model.put([("The cup.", None)])[0][0]
 
 
 @pytest.mark.slow

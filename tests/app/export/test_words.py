@@ -84,6 +84,11 @@ def test_a_person_reads_names_and_not_coordinates():
     assert export.as_json(answer)["text"] == text
 
 
+def test_thoughts_are_read_as_words():
+    answer = spoken_answer("<think> It is <b>. </think>[...]</answer> ", (27, 41), names=("the cup",))
+    assert export.read_aloud(answer) == "It is <b>. the cup"
+
+
 def test_words_round_coordinates_stay_and_are_safe():
     text = "Sure <b>: [...] <SEG>."
     answer = spoken_answer(text, (10, 15), names=("<i>cup</i>",))
