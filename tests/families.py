@@ -22,7 +22,7 @@ TEXT = {
     "tie_word_embeddings": False,
 }
 SIGHT = {"hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "patch_size": 4, "spatial_merge_size": 2}
-PIXELS = {"min_pixels": 4 * 64, "max_pixels": 48 * 64, "image": "<image>"}  # 4 to 48 cells of 8 x 8
+PIXELS = {"min_pixels": 4 * 64, "max_pixels": 48 * 64}  # 4 to 48 cells of 8 x 8
 OPTIONS = {
     "qwen2_5_vl": {
         **PIXELS,

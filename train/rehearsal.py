@@ -222,8 +222,9 @@ def _parameters(objective: nn.Module) -> str:
 
 
 def _work(recipe: Recipe, built: Built) -> budget.Work | None:
-    """The work of one batch of the run's own data; None of an objective that is none of grounding's."""
-    if recipe.objective != "grounding":
+    """The work of one batch of the run's own data; None of an objective that is none of grounding's, and of a backbone
+    other than LLaVA, whose layers are not counted."""
+    if recipe.objective != "grounding" or not hasattr(built.model.backbone, "llava"):
         return None
     data = built.module.dataset(built.model, built.options, recipe.first, recipe.batch)
     batch = built.module.collate(built.model, [data[index] for index in range(recipe.batch)])

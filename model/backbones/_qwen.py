@@ -15,6 +15,7 @@ from data.sample import REJ, SEG
 from model.backbones._chat import taught
 from model.backbones._decoder import DecoderBackbone
 from model.backbones._llava import CLIP_MEAN, CLIP_STD
+from model.tokens import IMAGE
 
 NARROWEST = 200  # times that a picture's longer side may be the shorter; the processor refuses others
 
@@ -28,7 +29,7 @@ class QwenOptions:
         resample: "bilinear" or "bicubic" (Qwen's processor).
         mean, std: of the colours, in [0, 1].
         seg, rej: how the tokenizer spells the marks; None for one that the model does not have.
-        image: how it spells the placeholder of a picture.
+        image: how it spells the placeholder of a picture; a tokenizer of ours, which lacks that, says ``<image>``.
         vision, text: keys of the transformers configurations.
     """
 
@@ -61,6 +62,10 @@ def template(system: str) -> str:
     )
 
 
+def _placeholder(options: QwenOptions, tokenizer: PreTrainedTokenizerBase) -> str:
+    return options.image if options.image in tokenizer.get_vocab() else IMAGE
+
+
 def configured(kind: Any, options: QwenOptions, tokenizer: PreTrainedTokenizerBase) -> Any:
     """A configuration of the class ``kind``, its vocabulary as large as the tokenizer's unless ``text`` says
     otherwise."""
@@ -69,7 +74,7 @@ def configured(kind: Any, options: QwenOptions, tokenizer: PreTrainedTokenizerBa
     return kind(
         vision_config={"out_hidden_size": text["hidden_size"], **options.vision},
         text_config=text,
-        image_token_id=tokenizer.convert_tokens_to_ids(options.image),
+        image_token_id=tokenizer.convert_tokens_to_ids(_placeholder(options, tokenizer)),
         tie_word_embeddings=bool(text.get("tie_word_embeddings", False)),
     )
 
@@ -98,7 +103,10 @@ class QwenBackbone(DecoderBackbone):
                 f"max_pixels: {options.max_pixels} is less than min_pixels or than a cell of {self.cell} x {self.cell}"
             )
         taught(tokenizer, self.chat)
-        self._begin(tokenizer, options, candidates, 1, options.max_pixels // self.cell**2, options.image)
+        image = _placeholder(options, tokenizer)
+        self._begin(tokenizer, options, candidates, 1, options.max_pixels // self.cell**2, image)
+        if tokenizer.convert_tokens_to_ids(image) != self.image_id:
+            raise ValueError(f"the network's image_token_id is {self.image_id}, which is not the tokenizer's {image}")
         self.tower_size = vision.out_hidden_size
         self.register_buffer("mean", torch.tensor(options.mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(options.std).view(3, 1, 1), persistent=False)

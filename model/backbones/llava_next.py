@@ -99,6 +99,8 @@ class LlavaNextBackbone(DecoderBackbone):
         sizes = [(height // vision.patch_size, width // vision.patch_size) for height, width in options.pinpoints]
         most = self.side**2 + max(height * (width + 1) for height, width in sizes)
         self._begin(tokenizer, options, candidates, 1, most)
+        if tokenizer.convert_tokens_to_ids(IMAGE) != self.image_id:
+            raise ValueError(f"the network's image_token_id is {self.image_id}, which is not the tokenizer's {IMAGE}")
         self.register_buffer("mean", torch.tensor(options.mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(options.std).view(3, 1, 1), persistent=False)
 

@@ -9,9 +9,11 @@ from model.config import ModelConfig
 
 def test_presets_are_found_and_read():
     assert {"tiny", "pinpoint", "lisa", "gsva", "read", "uground"} <= set(config.presets())
+    others = {"llava-1.6-": "llava_next", "qwen2.5-vl-": "qwen2_5_vl", "qwen3-vl-": "qwen3_vl"}
+    assert {"llava", *others.values()} == set(backbones.available())
     for name in config.presets():
-        family = config.preset(name).backbone.family
-        assert family in backbones.available() and (family == "llava") == ("-" not in name)
+        family = next((family for start, family in others.items() if name.startswith(start)), "llava")
+        assert config.preset(name).backbone.family == family
 
 
 def test_an_unknown_preset_suggests_the_near_one():

@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+import yaml
 
+from app.cli import main
 from model.grounding import GroundingModel
 from model.policy import Options as Layer
 from tests import families
@@ -77,6 +79,18 @@ def test_answers_sampled_are_as_likely_when_they_are_read_packed(model):
     advantage = torch.randn(len(order), generator=torch.Generator().manual_seed(0))
     loss = -sum(value * part.sum() for value, part in zip(advantage, parts, strict=True))
     moved(model, loss)
+
+
+def test_a_rehearsal_at_full_size_tells_what_learns(tmp_path, capsys):
+    """In no memory; what a step keeps is not counted."""
+    recipe = {**runs.RECIPE, "lora": {"rank": 8, "alpha": 16}, "train": {"lora_": 1e-3}, "tokenizer_texts": 200}
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump({**recipe, "init": "qwen3-vl-4b", "out": str(tmp_path / "out")}))
+    assert main(["train", str(path), "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    # By hand: 36 layers of q (2560 -> 4096), k, v (2560 -> 1024), o (4096 -> 2560) and the MLP (2560 <-> 9728), rank 8.
+    learn = 36 * 8 * (2 * (2560 + 4096) + 2 * (2560 + 1024) + 3 * (2560 + 9728))
+    assert f"{learn:,}" in said and "activations" not in said
 
 
 @pytest.mark.slow

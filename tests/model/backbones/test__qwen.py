@@ -119,6 +119,9 @@ def test_what_does_not_go_is_one_line(backbone):
     options = dataclasses.replace(backbone.options, max_pixels=10)
     with pytest.raises(ValueError, match="max_pixels: 10 is less than"):
         type(backbone)(backbone.network, backbone.tokenizer, options, lambda n: (n - 1,))
+    options = dataclasses.replace(backbone.options, image="<s>")
+    with pytest.raises(ValueError, match="is not the tokenizer's <s>"):
+        type(backbone)(backbone.network, backbone.tokenizer, options, lambda n: (n - 1,))
     with pytest.raises(ValueError, match="too long: with the picture"):
         backbone.encode_chat([("x" * 10_000, None)])
 
@@ -179,7 +182,7 @@ SYSTEM = {"qwen2_5_vl": "<|im_start|>system\nYou are a helpful assistant.<|im_en
 def test_the_chat_is_that_of_the_released_models(model):
     """A tokenizer with their special tokens; without the marks, as they are released, they can only talk."""
     family = model.config.backbone.family
-    options = {**model.config.backbone.options, "image": "<|image_pad|>", "seg": None, "rej": None}
+    options = {**model.config.backbone.options, "seg": None, "rej": None}
     config = tiny.config(backbone={"family": family, "options": options})
     backbone = GroundingModel.build(config, families.chatml()).backbone
     talk = [("Where is it?", "Here."), ("<|im_end|>And?", "There.")]
