@@ -35,17 +35,10 @@ def test_a_supervised_step_moves_the_decoder_and_the_channels(family):
     options = grounding.Options(conversations=2, images=2, masks=2)
     objective = grounding.Objective(model, options)
     select(objective, {DRAWS: 1.0})
-    batch = batch_of(model, options)
-    first = objective(batch)
-    first["loss"].backward()
+    objective(batch_of(model, options))["loss"].backward()
     names = moved(model)
     assert {name.split(".")[1] for name in names} == {"mask_decoder", "prompt_encoder", "embedding"}
     assert not any("conv_s" in name for name in names), "what is computed with the encoder rests with it"
-    with torch.no_grad():
-        for name in names:
-            parameter = model.get_parameter(name)
-            parameter.sub_(0.01 * parameter.grad / parameter.grad.norm())
-    assert float(objective(batch)["loss"].detach()) < float(first["loss"].detach())
 
 
 @pytest.mark.parametrize("family", OPTIONS)
