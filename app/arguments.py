@@ -291,6 +291,12 @@ def _checkpoint(command: Parser) -> None:
         metavar="DIR or NAME",
         help="a folder, or what `pinpoint download` has fetched (default: the one that ships)",
     )
+    command.add_argument(
+        "--backbone", metavar="DIR or NAME", help="instead, a language model that writes where things are, ..."
+    )
+    command.add_argument(
+        "--segmenter", metavar="DIR or NAME", help="... and what draws there; neither is trained by us"
+    )
 
 
 def _placement(command: Parser) -> None:

@@ -73,7 +73,7 @@ def _ask(args: argparse.Namespace) -> int:
     from data.images import open_image
 
     # What was typed is checked before the model is read: a wrong path is found at once.
-    folder = _folder(args.checkpoint)
+    folder = _model(args)
     if not args.question.strip():
         raise ValueError("the question is empty: ask what to look for, for example 'Where is the red cup?'")
     if any("\ud800" <= letter <= "\udfff" for letter in args.question):  # bytes that are not UTF-8
@@ -169,7 +169,7 @@ def _eval(args: argparse.Namespace) -> int:
         raise ValueError("which benchmark? `pinpoint eval --list` prints their names")
     from app import eval_commands
 
-    return eval_commands.evaluate(args, _folder(args.checkpoint), _placement(args))
+    return eval_commands.evaluate(args, _model(args), _placement(args))
 
 
 def _compare(args: argparse.Namespace) -> int:
@@ -185,7 +185,7 @@ def _report(args: argparse.Namespace) -> int:
 
 
 def _ask_many(args: argparse.Namespace) -> int:
-    folder = _folder(args.checkpoint)
+    folder = _model(args)
     from app import report_commands
 
     return report_commands.ask_many(args, folder, _placement(args))
@@ -315,13 +315,13 @@ def _cleaned() -> Iterator[None]:
 def _app(args: argparse.Namespace) -> int:
     from app import server_commands
 
-    return server_commands.page(args, _folder(args.checkpoint), _placement(args))
+    return server_commands.page(args, _model(args), _placement(args))
 
 
 def _serve(args: argparse.Namespace) -> int:
     from app import server_commands
 
-    return server_commands.service(args, _folder(args.checkpoint), _placement(args))
+    return server_commands.service(args, _model(args), _placement(args))
 
 
 def _placement(args: argparse.Namespace) -> "Placement":
@@ -331,6 +331,20 @@ def _placement(args: argparse.Namespace) -> "Placement":
     return Placement(
         device=args.device, precision=args.precision, bits=args.bits, offload=args.offload, compile=args.compile
     )
+
+
+def _model(args: argparse.Namespace) -> Path:
+    """The folder of the model that was asked for: a checkpoint, or what two downloaded parts make."""
+    if args.backbone is None and args.segmenter is None:
+        return _folder(args.checkpoint)
+    if args.backbone is None or args.segmenter is None:
+        raise ValueError("--backbone and --segmenter go together: `pinpoint download --list` prints names of both")
+    if args.checkpoint != CHECKPOINT:
+        raise ValueError("--checkpoint is a whole model: leave it away, or --backbone and --segmenter")
+    from model.released import pair
+
+    parts = pair.find(args.backbone, "backbone"), pair.find(args.segmenter, "segmenter")
+    return pair.pair(*parts, CHECKPOINTS)
 
 
 def _folder(checkpoint: Path) -> Path:

@@ -16,7 +16,8 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from model.grounding import GroundingModel
-from model.segmenters.base import Segmenter
+from model.prompting.base import SegPrompts
+from model.segmenters.base import Features, Segmenter
 from train.batches import GroundingBatch
 from train.rounded import BYTES as NF4
 
@@ -158,9 +159,11 @@ def step(
     count = min(images, len(batch.masks))
     if count:
         parts.append(_encoder(model.segmenter, count, half))
+        features, _ = _encoded(model.segmenter, half)
         marks = [min(masks, len(mask)) for mask in batch.masks[:count]]
         sizes = [mask.shape[1] * mask.shape[2] for mask in batch.masks[:count]]
-        drawn = [_decoder(model.segmenter, mark, size) for mark, size in zip(marks, sizes, strict=True) if mark]
+        pairs = zip(marks, sizes, strict=True)
+        drawn = [_decoder(model.segmenter, features, mark, size) for mark, size in pairs if mark]
         parts, later = parts + drawn, sum(part.kept for part in drawn)
     kept, operations = (sum(getattr(part, name) for part in parts) for name in ("kept", "operations"))
     return Work(kept, max(part.passing for part in parts), operations, later)
@@ -211,31 +214,31 @@ def _language(backbone: Any, batch: GroundingBatch, half: bool, recomputed: bool
 def _encoder(segmenter: Segmenter, count: int, half: bool) -> Work:
     """The segmenter's encoder, of which nothing is kept but the features. What passes is the widest attention: its
     scores, with the positions added, and their softmax, which autocast computes in float32 from a copy."""
+    features, seen = _encoded(segmenter, half)
+    passing = segmenter.scores * (2.0 + 4.0 + 4.0 if half else 3 * 4.0)
+    return Work(count * features.numel() * (2.0 if half else 4.0), count * passing, count * seen.operations)
+
+
+def _encoded(segmenter: Segmenter, half: bool) -> tuple[torch.Tensor, "_Seen"]:
+    """The features of one picture, without numbers, and what they took."""
     encoder: Any = segmenter.encoder
     dtype = torch.bfloat16 if half else torch.float32
     with _dtype(encoder, dtype), _counted() as seen, torch.no_grad(), torch.device("meta"):
         features = encoder(torch.empty(1, 3, segmenter.input_size, segmenter.input_size, dtype=dtype))
-    options: Any = getattr(segmenter, "options", None)
-    tokens = (options.input_size // options.patch_size) ** 2 if options is not None else 0
-    scores = options.heads * tokens**2 if options is not None else 0
-    passing = scores * (2.0 + 4.0 + 4.0 if half else 3 * 4.0)
-    return Work(count * features.numel() * (2.0 if half else 4.0), count * passing, count * seen.operations)
+    return features, seen
 
 
-def _decoder(segmenter: Segmenter, masks: int, pixels: int) -> Work:
-    """One image's masks: SAM's decoder, and the losses at the picture's own size (the logits, their sigmoid, and what
-    two losses keep of each, in float32)."""
-    decoder: Any = segmenter.mask_decoder
-    side = segmenter.mask_size // 4
-    with _counted() as seen, torch.device("meta"):
-        width = segmenter.prompt_size
-        decoder(
-            image_embeddings=torch.empty(1, width, side, side),
-            image_pe=torch.empty(1, width, side, side),
-            sparse_prompt_embeddings=torch.empty(masks, 8, width),
-            dense_prompt_embeddings=torch.empty(masks, width, side, side, requires_grad=True),
-            multimask_output=False,
+def _decoder(segmenter: Segmenter, features: torch.Tensor, masks: int, pixels: int) -> Work:
+    """One image's masks: the segmenter's decoder, and the losses at the picture's own size (the logits, their sigmoid,
+    and what two losses keep of each, in float32)."""
+    side = segmenter.mask_size
+    frame = segmenter.frame((segmenter.input_size, segmenter.input_size))
+    with _fused(), _counted() as seen, torch.device("meta"):
+        prompts = SegPrompts(
+            embeddings=torch.empty(masks, 8, segmenter.prompt_size, requires_grad=True),
+            mask=torch.empty(masks, 1, side, side, requires_grad=True),
         )
+        segmenter.decode(Features(features.float(), frame), prompts)
     losses = masks * (4.0 * segmenter.input_size**2 + 4 * 4.0 * pixels)
     return Work(seen.kept + losses, 0.0, 3 * seen.operations)
 

@@ -13,7 +13,7 @@ from data.settings import build
 
 TABLE = Path(__file__).parent / "released.yaml"
 CHECKPOINTS = Path(__file__).resolve().parents[2] / "checkpoints"
-PARTS = ("sam", "clip")
+PARTS = ("sam", "clip", "backbone", "segmenter")
 
 
 @dataclass(frozen=True)
@@ -39,21 +39,21 @@ class Release:
 
     Attributes:
         what: it is, in a few words.
-        kind: the system that :mod:`model.convert` takes it for; ``fresh`` is assembled, and ``sam`` and ``clip`` are
-            parts of others.
+        kind: the system that :mod:`model.convert` takes it for; ``fresh`` is assembled, ``sam`` and ``clip`` are
+            parts of others, and a ``backbone`` and a ``segmenter`` go together (:mod:`model.released.pair`).
         repository: on the hub; None if it is on none.
         page: where it is found if it is on no hub.
         file: the one file that is needed, of the repository or of the page.
         sha256: of that file, in hex.
         base: the model that it was trained from, if its weights are needed.
         clip, sam: names of the parts that it lacks.
-        settings: for the conversion.
+        settings: for the conversion; of a backbone, for the channel ``coordinates``.
         size, licence, numbers: as published.
         name: its key in the table.
     """
 
     what: str
-    kind: Literal["lisa", "gsva", "read", "uground", "fresh", "sam", "clip"]
+    kind: Literal["lisa", "gsva", "read", "uground", "fresh", "sam", "clip", "backbone", "segmenter"]
     repository: str | None = None
     page: str | None = None
     file: str | None = None

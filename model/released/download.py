@@ -26,6 +26,7 @@ TEXTS = (
     "tokenizer.model",
     "tokenizer_config.json",
 )
+MORE = ("preprocessor_config.json", "chat_template.json", "chat_template.jinja", "vocab.json", "merges.txt")
 WEIGHTS = ("model.safetensors.index.json", "model.safetensors", "pytorch_model.bin.index.json", "pytorch_model.bin")
 
 Say = Callable[[str], None]
@@ -135,7 +136,8 @@ def _piece(release: Release, hub: Hub) -> Piece:
     if release.file is not None:
         names: Iterable[str] = [release.file]
     else:
-        texts = TEXTS[:1] if release.kind == "clip" else TEXTS
+        texts = TEXTS[:1] if release.kind in ("clip", "segmenter") else TEXTS
+        texts = (*texts, *MORE) if release.kind == "backbone" else texts
         names = [*(name for name in texts if name in listing.files), *_weights(listing, hub)]
     lacks = [name for name in names if name not in listing.files]
     if lacks:

@@ -1,5 +1,6 @@
 """What a segmenter promises. One file of this package is one family; what composes knows only this contract."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ class Features:
     """An encoded image, kept and reused for every prompt on it.
 
     Attributes:
-        tensor: ``(1, C, h, w)`` float, the encoder's output.
+        tensor: ``(1, C', h, w)`` float, the encoder's output, ``prompt_size`` channels of the grid first.
         frame: original pixels -> the encoder's input pixels.
     """
 
@@ -36,6 +37,12 @@ class Masks:
     iou: torch.Tensor
 
 
+def precise(tensor: torch.Tensor) -> AbstractContextManager[object]:
+    """Without autocast where this tensor is: positions are encoded by high frequencies, and half precision would move a
+    point by pixels. Where there are but shapes (the meta device), torch knows no autocast."""
+    return nullcontext() if tensor.is_meta else torch.autocast(tensor.device.type, enabled=False)
+
+
 class Segmenter(nn.Module):
     """Base class of the segmenter families.
 
@@ -44,12 +51,14 @@ class Segmenter(nn.Module):
         input_size: side of the square encoder input, pixels.
         mask_size: side of the square mask prompt and of the low-resolution logits.
         encoder: the image encoder alone, which :meth:`encode` calls once.
+        scores: how many of its widest attention the encoder holds at once, of one picture; 0 where a kernel never does.
     """
 
     prompt_size: int
     input_size: int
     mask_size: int
     encoder: nn.Module
+    scores: int = 0
 
     def frame(self, size: tuple[int, int]) -> Frame:
         """Original pixels of an image of ``size`` (H, W) -> encoder input pixels."""

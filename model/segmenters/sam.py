@@ -11,7 +11,7 @@ from torch.nn import functional
 from data.geometry import Frame
 from model.prompting.base import SegPrompts
 from model.segmenters._segment_anything import ImageEncoderViT, MaskDecoder, PromptEncoder, TwoWayTransformer
-from model.segmenters.base import Features, Masks, Segmenter
+from model.segmenters.base import Features, Masks, Segmenter, precise
 
 # Of the feature grid, times masks: what a CPU decodes at once. Beyond it the maps do not fit its caches: 16 masks on
 # 64 x 64 cells take three times as long in one lot as in lots of two.
@@ -47,7 +47,7 @@ class SamSegmenter(Segmenter):
         self.options = options
         self.prompt_size, self.input_size = options.prompt_size, options.input_size
         self.grid = grid = options.input_size // options.patch_size
-        self.mask_size = 4 * grid
+        self.mask_size, self.scores = 4 * grid, options.heads * grid**4
         self.image_encoder = ImageEncoderViT(
             img_size=options.input_size,
             patch_size=options.patch_size,
@@ -120,8 +120,7 @@ class SamSegmenter(Segmenter):
         Raises:
             ValueError: there is no prompt at all.
         """
-        # Positions are encoded by high frequencies: half precision would move a point by pixels.
-        with torch.autocast(features.tensor.device.type, enabled=False):
+        with precise(features.tensor):
             sparse, dense = self.embed(features.frame, prompts)
             position = self.prompt_encoder.get_dense_pe()
         if not len(sparse):

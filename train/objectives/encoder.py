@@ -171,7 +171,8 @@ class Objective(nn.Module):
         if self.options.part == "tower":
             return self.model.backbone.see(batch.prepared, sizes)
         encoded = self.model.segmenter.encode(batch.prepared, sizes)
-        return torch.cat([features.tensor for features in encoded]).flatten(2).transpose(1, 2)
+        width = self.model.segmenter.prompt_size  # finer levels come after it
+        return torch.cat([features.tensor[:, :width] for features in encoded]).flatten(2).transpose(1, 2)
 
 
 def _weighted(logits: torch.Tensor, share: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

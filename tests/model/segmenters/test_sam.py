@@ -38,7 +38,7 @@ def prompts(count, seed=0):
 
 
 def test_families_are_found_by_name():
-    assert segmenters.available() == ["sam"]
+    assert segmenters.available() == ["sam", "sam2", "sam3_tracker"]
     assert segmenters.load("sam").Model is Model
     with pytest.raises(ValueError, match="did you mean 'sam'"):
         segmenters.load("san")
