@@ -18,7 +18,7 @@ MOST_BYTES = 20_000_000  # of a picture that is pasted, dropped or fetched
 
 def show(session: Session) -> None:
     """Thumbnails to choose from, a new scene, a picture of one's own."""
-    with st.container(horizontal=True, gap="small", key="gallery", vertical_alignment="bottom"):
+    with st.container(horizontal=True, wrap=False, gap="small", key="gallery", vertical_alignment="bottom"):
         for number in range(SCENES):
             image, questions = panels.scene(number)
             # The height is told, and so is there before the picture.
