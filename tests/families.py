@@ -130,9 +130,11 @@ def spoken(backbone, asked: Sequence, size: tuple[int, int], count: int = 10):
         backbone.mark_ids = before
 
 
-def marking(family: str, asked: Sequence, size: tuple[int, int]) -> tuple[GroundingModel, np.ndarray]:
+def marking(
+    family: str, asked: Sequence, size: tuple[int, int], **changes: object
+) -> tuple[GroundingModel, np.ndarray]:
     """A model that writes marks about a picture: two of the words that it likes give their places to them."""
-    made = model(family)
+    made = model(family, **changes)
     image, _, _, words = spoken(made.backbone, asked, size)
     network = made.backbone.network
     with torch.no_grad():
