@@ -26,6 +26,7 @@ class QwenOptions:
 
     Attributes:
         min_pixels, max_pixels: a picture is resized to so many pixels at least and at most, its sides to whole cells.
+        square: a side that every picture is stretched to instead, its shape lost; whole cells.
         resample: "bilinear" or "bicubic" (Qwen's processor).
         mean, std: of the colours, in [0, 1].
         seg, rej: how the tokenizer spells the marks; None for one that the model does not have.
@@ -35,6 +36,7 @@ class QwenOptions:
 
     min_pixels: int = 56 * 56
     max_pixels: int = 12845056
+    square: int | None = None
     resample: str = "bicubic"
     mean: tuple[float, float, float] = CLIP_MEAN
     std: tuple[float, float, float] = CLIP_STD
@@ -102,9 +104,12 @@ class QwenBackbone(DecoderBackbone):
             raise ValueError(
                 f"max_pixels: {options.max_pixels} is less than min_pixels or than a cell of {self.cell} x {self.cell}"
             )
+        square = options.square or 0
+        if square < 0 or square % self.cell:
+            raise ValueError(f"square: {square} is no whole number of cells of {self.cell} pixels")
         taught(tokenizer, self.chat)
-        image = _placeholder(options, tokenizer)
-        self._begin(tokenizer, options, candidates, 1, options.max_pixels // self.cell**2, image)
+        image, most = _placeholder(options, tokenizer), max(options.max_pixels, square**2) // self.cell**2
+        self._begin(tokenizer, options, candidates, 1, most, image)
         if tokenizer.convert_tokens_to_ids(image) != self.image_id:
             raise ValueError(f"the network's image_token_id is {self.image_id}, which is not the tokenizer's {image}")
         self.tower_size = vision.out_hidden_size
@@ -119,6 +124,8 @@ class QwenBackbone(DecoderBackbone):
         Raises:
             ValueError: the picture is too narrow.
         """
+        if self.options.square:
+            return Frame.stretch(size, (self.options.square, self.options.square))
         if max(size) > NARROWEST * min(size):
             raise ValueError(
                 f"a picture of {size[1]} x {size[0]} is too narrow for this model: its longer side may be {NARROWEST} "

@@ -32,7 +32,7 @@ RECORD = "pair.json"  # in the result: what it was made of
 KINDS = {"backbone": ("backbone",), "segmenter": ("segmenter", "sam")}
 FRAMES = {"qwen3_vl": "thousandths"}  # what numbers in the text count, of families for which it is not pixels
 CELLS = 1280  # of a picture at most, where a family takes it at its own size; 16,000 as released are too slow to ask
-SQUARE = 840**2  # pixels of the pictures that Seg-Zero and VisionReasoner were trained on
+SQUARE = 840  # pixels: the side that pictures were stretched to for Seg-Zero and VisionReasoner
 THINKERS = ("seg_zero", "vision_reasoner")  # wordings of the channel
 TOKENS, THOUGHTS = 512, 2048  # where an answer is cut: a list of many boxes is long, and one with thoughts is longer
 
@@ -167,8 +167,8 @@ def _backbone(folder: Path, thinks: bool) -> tuple[str, dict[str, Any]]:
     cell = getattr(held.vision_config, "patch_size", 0) * getattr(held.vision_config, "spatial_merge_size", 1)
     values = {
         "input_size": getattr(held.vision_config, "image_size", None),
-        "min_pixels": SQUARE if thinks else None,
-        "max_pixels": SQUARE if thinks else min(CELLS, held.text_config.max_position_embeddings // 2) * cell**2,
+        "max_pixels": min(CELLS, held.text_config.max_position_embeddings // 2) * cell**2,
+        "square": SQUARE if thinks else None,
         "feature_layer": getattr(held, "vision_feature_layer", None),
         "pinpoints": getattr(held, "image_grid_pinpoints", None),
         "vision": _sizes(held.vision_config),

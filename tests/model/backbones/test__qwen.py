@@ -126,6 +126,16 @@ def test_what_does_not_go_is_one_line(backbone):
         backbone.encode_chat([("x" * 10_000, None)])
 
 
+def test_a_picture_may_be_stretched_to_a_square(model):
+    family = model.config.backbone.family
+    made = families.model(family, backbone=families.part(family, square=48)).backbone
+    frame = made.input_frame((30, 90))
+    assert (frame.target, frame.scale) == ((48, 48), (48 / 90, 48 / 30)) and made.frame((30, 90)).target == (6, 6)
+    assert tuple(made.prepare(picture(0, (30, 90))).shape) == (3, 48, 48)
+    with pytest.raises(ValueError, match="square: 50 is no whole number of cells of 8 pixels"):
+        families.model(family, backbone=families.part(family, square=50))
+
+
 def test_adapters_go_to_the_language_model_alone(backbone):
     chosen = [n for n, _ in backbone.named_modules() if re.fullmatch(backbone.lora_targets(), n)]
     assert len(chosen) == 7 * 3

@@ -86,4 +86,4 @@ def test_a_picture_becomes_cells_enough_and_not_more(root):
     assert pair.configured(place, drawer)[0].channels == {"coordinates": {"frame": "thousandths"}}
     thinker = pair.Place("vision-reasoner-7b", place.path, {"wording": "vision_reasoner"})
     options = pair.configured(thinker, drawer)[0].backbone.options
-    assert options["min_pixels"] == options["max_pixels"] == 840 * 840
+    assert options["square"] == 840
