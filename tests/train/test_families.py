@@ -1,5 +1,8 @@
 """Every family of backbones through a supervised step and a step of the reinforcement stage, on adapters alone."""
 
+import shutil
+from types import SimpleNamespace
+
 import pytest
 import torch
 import yaml
@@ -81,8 +84,9 @@ def test_answers_sampled_are_as_likely_when_they_are_read_packed(model):
     moved(model, loss)
 
 
-def test_a_rehearsal_at_full_size_tells_what_learns(tmp_path, capsys):
+def test_a_rehearsal_at_full_size_tells_what_learns(tmp_path, capsys, monkeypatch):
     """In no memory; what a step keeps is not counted."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**13))
     recipe = {**runs.RECIPE, "lora": {"rank": 8, "alpha": 16}, "train": {"lora_": 1e-3}, "tokenizer_texts": 200}
     path = tmp_path / "recipe.yaml"
     path.write_text(yaml.safe_dump({**recipe, "init": "qwen3-vl-4b", "out": str(tmp_path / "out")}))
