@@ -34,6 +34,17 @@ class SegPrompts:
     mask: torch.Tensor | None = None
     boxes: torch.Tensor | None = None
 
+    def part(self) -> torch.Tensor:
+        """One of the parts, any: its length is S.
+
+        Raises:
+            ValueError: there is none.
+        """
+        for part in (self.points, self.boxes, self.mask, self.embeddings):
+            if part is not None:
+                return part
+        raise ValueError("nothing to prompt the segmenter with: give points, a box, a mask or an embedding")
+
     def merge(self, other: "SegPrompts") -> "SegPrompts":
         """Join two sets of prompts for the same S masks.
 

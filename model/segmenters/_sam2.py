@@ -166,10 +166,8 @@ class TransformersSegmenter(Segmenter):
         Raises:
             ValueError: there is no prompt at all.
         """
-        parts = [t for t in (prompts.points, prompts.boxes, prompts.mask, prompts.embeddings) if t is not None]
-        if not parts:
-            raise ValueError("nothing to prompt the segmenter with: give points, a box, a mask or an embedding")
-        count, device = len(parts[0]), parts[0].device
+        part = prompts.part()
+        count, device = len(part), part.device
         points = labels = boxes = None
         if prompts.points is not None and prompts.labels is not None:
             points = frame.points(prompts.points.float())[:, None]  # transformers adds the half pixel itself
@@ -232,6 +230,37 @@ def read(kind: type[PreTrainedModel], folder: Path) -> Any:
     if lacks:
         raise ValueError(f"{folder} lacks weights, {lacks[0]} among them: fetch it again")
     return network
+
+
+def drawing(options: Any, patch: int) -> dict[str, Any]:
+    """The stock configurations of what draws, from a family's options; ``patch`` is a cell of the coarsest features, in
+    pixels of the input."""
+    return {
+        "prompt_encoder_config": {
+            "hidden_size": options.prompt_size,
+            "image_size": options.input_size,
+            "patch_size": patch,
+        },
+        "mask_decoder_config": {
+            "hidden_size": options.prompt_size,
+            "num_hidden_layers": options.decoder_depth,
+            "num_attention_heads": options.decoder_heads,
+            "mlp_dim": options.decoder_mlp,
+            "iou_head_hidden_dim": options.prompt_size,
+            "dynamic_multimask_via_stability": options.dynamic,
+        },
+    }
+
+
+def drawing_options(decoder: Any) -> dict[str, Any]:
+    """The options that a stock configuration of the mask decoder has the values of."""
+    return {
+        "prompt_size": decoder.hidden_size,
+        "decoder_depth": decoder.num_hidden_layers,
+        "decoder_heads": decoder.num_attention_heads,
+        "decoder_mlp": decoder.mlp_dim,
+        "dynamic": decoder.dynamic_multimask_via_stability,
+    }
 
 
 def check(folder: Path, held: Any, made: Any) -> None:

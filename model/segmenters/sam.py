@@ -153,10 +153,8 @@ class SamSegmenter(Segmenter):
         Raises:
             ValueError: there is no prompt at all.
         """
-        parts = [t for t in (prompts.points, prompts.boxes, prompts.mask, prompts.embeddings) if t is not None]
-        if not parts:
-            raise ValueError("nothing to prompt the segmenter with: give points, a box, a mask or an embedding")
-        count = len(parts[0])
+        part = prompts.part()
+        count = len(part)
         points = None
         if prompts.points is not None and prompts.labels is not None:
             points = (frame.points(prompts.points.float()), prompts.labels)  # the package adds the half pixel itself

@@ -9,7 +9,7 @@ from typing import Any
 
 from transformers import Sam2Config, Sam2Model
 
-from model.segmenters._sam2 import TransformersSegmenter, check, drawn, read
+from model.segmenters._sam2 import TransformersSegmenter, check, drawing, drawing_options, drawn, read
 
 HUB = ("sam2", "sam2_video")  # what config.json of a released folder calls itself
 PATCH = 4  # pixels; each stage after the first halves the grid, and features are those of the last but one
@@ -87,19 +87,7 @@ def configured(options: Options) -> Sam2Config:
             "backbone_feature_sizes": [[side, side] for side in cells],
             "fpn_hidden_size": options.prompt_size,
         },
-        prompt_encoder_config={
-            "hidden_size": options.prompt_size,
-            "image_size": options.input_size,
-            "patch_size": 4 * PATCH,
-        },
-        mask_decoder_config={
-            "hidden_size": options.prompt_size,
-            "num_hidden_layers": options.decoder_depth,
-            "num_attention_heads": options.decoder_heads,
-            "mlp_dim": options.decoder_mlp,
-            "iou_head_hidden_dim": options.prompt_size,
-            "dynamic_multimask_via_stability": options.dynamic,
-        },
+        **drawing(options, 4 * PATCH),
     )
 
 
@@ -119,11 +107,7 @@ def from_hub(folder: Path) -> Sam2Segmenter:
         windows=tuple(trunk.window_size_per_stage),
         global_layers=tuple(trunk.global_attention_blocks),
         background=trunk.window_positional_embedding_background_size[0],
-        prompt_size=decoder.hidden_size,
-        decoder_depth=decoder.num_hidden_layers,
-        decoder_heads=decoder.num_attention_heads,
-        decoder_mlp=decoder.mlp_dim,
-        dynamic=decoder.dynamic_multimask_via_stability,
+        **drawing_options(decoder),
     )
     check(folder, stock.config, configured(options))
     return Sam2Segmenter(options, stock)

@@ -7,7 +7,7 @@ from typing import Any
 
 from transformers import Sam3TrackerConfig, Sam3TrackerModel
 
-from model.segmenters._sam2 import TransformersSegmenter, check, drawn, read
+from model.segmenters._sam2 import TransformersSegmenter, check, drawing, drawing_options, drawn, read
 
 HUB = ("sam3_tracker", "sam3_tracker_video", "sam3_video")  # what config.json of a released folder calls itself
 MEAN, STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
@@ -88,19 +88,7 @@ def configured(options: Options) -> Sam3TrackerConfig:
             "backbone_feature_sizes": [[side, side] for side in (4 * grid, 2 * grid, grid)],
             "scale_factors": SCALES,
         },
-        prompt_encoder_config={
-            "hidden_size": options.prompt_size,
-            "image_size": options.input_size,
-            "patch_size": options.patch_size,
-        },
-        mask_decoder_config={
-            "hidden_size": options.prompt_size,
-            "num_hidden_layers": options.decoder_depth,
-            "num_attention_heads": options.decoder_heads,
-            "mlp_dim": options.decoder_mlp,
-            "iou_head_hidden_dim": options.prompt_size,
-            "dynamic_multimask_via_stability": options.dynamic,
-        },
+        **drawing(options, options.patch_size),
     )
 
 
@@ -125,11 +113,7 @@ def from_hub(folder: Path) -> Sam3TrackerSegmenter:
         window=trunk.window_size,
         global_layers=tuple(trunk.global_attn_indexes),
         pretrained=trunk.pretrain_image_size,
-        prompt_size=decoder.hidden_size,
-        decoder_depth=decoder.num_hidden_layers,
-        decoder_heads=decoder.num_attention_heads,
-        decoder_mlp=decoder.mlp_dim,
-        dynamic=decoder.dynamic_multimask_via_stability,
+        **drawing_options(decoder),
     )
     check(folder, stock.config, configured(options))
     return Sam3TrackerSegmenter(options, stock)
