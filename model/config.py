@@ -81,6 +81,13 @@ def _values(name: str) -> dict[str, Any]:
     return {**below, **values}
 
 
+def sized(config: ModelConfig, words: int) -> ModelConfig:
+    """The configuration with a language model that knows at least so many ``words``."""
+    text = config.backbone.options["text"]
+    text = {**text, "vocab_size": max(words, text.get("vocab_size", 0))}
+    return dataclasses.replace(config, backbone=Part(config.backbone.family, {**config.backbone.options, "text": text}))
+
+
 def read(path: Path) -> ModelConfig:
     """The configuration in a checkpoint's ``config.json``.
 

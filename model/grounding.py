@@ -22,7 +22,7 @@ from data.settings import build as settings
 from model import backbones, folders, prompting, published, segmenters
 from model import config as configs
 from model.backbones.base import Backbone
-from model.config import ModelConfig
+from model.config import ModelConfig, sized
 from model.offload import Offload
 from model.placement import PLAIN, Placement
 from model.policy import Choice, LayerPolicy, Use
@@ -30,6 +30,7 @@ from model.policy import Options as LayerOptions
 from model.prompting.base import ChannelBase, Evidence, Heard, SegPrompts
 from model.segmenters.base import Features, Segmenter
 from model.similarity import similarity
+from model.tokens import begin_marks, lacking
 from model.tracing import Trace
 
 Talk = Sequence[tuple[str, str | None]]  # questions and answers, the last answer open
@@ -333,8 +334,8 @@ class GroundingModel(nn.Module):
             placement: where to, and the backbone's dtype (:meth:`Placement.weights`); on the CPU if None. Segmenter,
                 channels and policy are float32.
             layer: how its layer policy is applied ("likely", "best" or "last"), instead of what the folder says.
-            change: makes another configuration of the folder's, to train: the networks are read, and channels and
-                policy are new.
+            change: makes another configuration of the folder's, to train: the networks are read, channels and policy
+                are new, and so are marks that the language model did not have.
 
         Raises:
             ValueError: the folder is no checkpoint, or a part of it is missing, damaged or of another shape; or the
@@ -360,6 +361,9 @@ class GroundingModel(nn.Module):
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder / "backbone", local_files_only=True)
             network = family.load(folder / "backbone", options, placement.weights(stored), settled)
+            if change is not None and lacking(tokenizer, (options.seg, options.rej)):
+                begin_marks(network, tokenizer)
+                config = sized(config, len(network.get_input_embeddings().weight))
         except torch.OutOfMemoryError as error:
             raise folders.no_room(settled.device) from error
         except Exception as error:  # a damaged file makes the libraries raise nearly anything

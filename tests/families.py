@@ -1,8 +1,10 @@
 """The other families of backbones at the smallest sizes, for whole models and alone."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from transformers import PreTrainedTokenizerBase
 
@@ -242,3 +244,16 @@ def chatml() -> PreTrainedTokenizerBase:
     made.eos_token, made.pad_token, made.bos_token = "<|im_end|>", "<|endoftext|>", None
     made.chat_template = "{% for message in messages %}{{ message['role'] }}{% endfor %}"
     return made
+
+
+def write_hub(folder: Path, family: str) -> None:
+    """A network of a family as its authors release it: it knows no mark, and its chat template does not tell which
+    words are an answer."""
+    options = {name: value for name, value in OPTIONS[family].items() if name != "image"}
+    options |= {"text": {**options["text"], "max_position_embeddings": 8192}, "seg": None, "rej": None}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("model.tokens.add_marks", lambda tokenizer, lstrip: 0)
+        tokenizer = chatml() if family != "llava_next" else train_tokenizer(tiny.TEXTS * 4, 400)
+    tokenizer.chat_template = "{{ messages[0]['role'] }}"
+    made = GroundingModel.build(tiny.config(backbone={"family": family, "options": options}), tokenizer)
+    made.backbone.save(folder)

@@ -9,22 +9,28 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from data.sample import REJ
+from data.sample import REJ, SEG
 from model import config as configs
+from model import prompting
 from model.config import ModelConfig, Part
 from model.grounding import GroundingModel
 from model.placement import PLAIN
 from model.released import here, near, table
+from model.released.pair import find, pair
 from train import rounded
 from train.recipe import Recipe
 
 
 def folder(name: str) -> Path:
-    """The folder of a checkpoint by its path, or of a release that was downloaded by its name.
+    """The folder of a checkpoint by its path, or of a release that was downloaded by its name; BACKBONE+SEGMENTER is one
+    of two released networks, each a folder or a name (:mod:`model.released.pair`).
 
     Raises:
         ValueError: it is not there.
     """
+    backbone, plus, segmenter = name.partition("+")
+    if plus and not Path(name).exists():
+        return pair(find(backbone, "backbone"), find(segmenter, "segmenter"))
     found = here(name)
     if found is not None:
         return found
@@ -35,7 +41,7 @@ def folder(name: str) -> Path:
     raise ValueError(
         f"{name!r} is neither a preset ({', '.join(configs.presets())}) nor a checkpoint: "
         + (f"did you mean {close!r}? " if close else "")
-        + "Run the recipe before this one, or name a folder that holds config.json"
+        + "Run the recipe before this one, or name a folder that holds config.json, or BACKBONE+SEGMENTER"
     )
 
 
@@ -69,6 +75,8 @@ def configured(recipe: Recipe, held: ModelConfig) -> ModelConfig:
     assert recipe.preset is not None
     chosen = configs.preset(recipe.preset)
     options = {**held.backbone.options, "rej": chosen.backbone.options.get("rej", REJ)}
+    if options.get("seg", SEG) is None and not any(prompting.load(name).Channel.listens for name in chosen.channels):
+        options["seg"] = SEG  # two released networks have no mark
     channels, layer, published = chosen.channels, chosen.layer, None
     if recipe.published:
         from model import convert

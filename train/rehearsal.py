@@ -26,6 +26,7 @@ from data.settings import build
 from model import config as configs
 from model.grounding import GroundingModel
 from model.released.download import gigabytes
+from model.tokens import add_marks, lacking
 from train import budget, lora, objectives, origin, rounded
 from train.batches import GroundingBatch
 from train.conversations import root
@@ -89,6 +90,9 @@ def shapes(recipe: Recipe) -> Built:
             words = AutoTokenizer.from_pretrained(folder / "backbone", local_files_only=True)
         except Exception as error:  # a damaged file makes the library raise nearly anything
             raise ValueError(f"{folder / 'backbone'} has no tokenizer, or a damaged one: fetch it again") from error
+        if recipe.preset is not None and lacking(words, (config.backbone.options.get(name) for name in ("seg", "rej"))):
+            add_marks(words)
+            config = configs.sized(config, len(words))
     model = GroundingModel.build(config, words, "meta")
     if recipe.lora is not None:
         lora.attach(model, recipe.lora)
@@ -148,8 +152,9 @@ def _weights(where: str) -> str:
     if where in configs.presets():
         return f"{where}: random"
     folder = origin.folder(where)
-    paths = list(folder.rglob("*.safetensors"))
-    for index in folder.rglob("*.safetensors.index.json"):
+    places = (folder, folder / "backbone")  # the second may be a link
+    paths = [path for place in places for path in place.glob("*.safetensors")]
+    for index in (path for place in places for path in place.glob("*.safetensors.index.json")):
         paths += [index.parent / name for name in set(configs.read_json(index).get("weight_map", {}).values())]
     if not (folder / "segmenter.safetensors").is_file():
         paths.append(folder / "segmenter.safetensors")

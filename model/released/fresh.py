@@ -11,12 +11,11 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer, LlavaConfig, LlavaForConditionalGeneration, PreTrainedTokenizerBase
 
-from data.sample import REJ, SEG
 from model.backbones._stock import quiet
 from model.config import ModelConfig, Part, preset
 from model.convert import template
 from model.grounding import GroundingModel
-from model.tokens import IMAGE, add_marks
+from model.tokens import IMAGE, begin_marks
 
 
 def assemble(llava: Path, sam: Path, target: Path, config: ModelConfig | None = None, seed: int = 0) -> None:
@@ -37,7 +36,7 @@ def assemble(llava: Path, sam: Path, target: Path, config: ModelConfig | None = 
     tokenizer, network = _read(llava)
     if held.image_token_id != tokenizer.convert_tokens_to_ids(IMAGE):
         raise ValueError(f"{llava}: its configuration and its tokenizer do not agree on {IMAGE}")
-    _add_marks(network, tokenizer)
+    begin_marks(network, tokenizer)
     tokenizer.chat_template = template("llava_v1", surrounded=False)  # the words that LLaVA-1.5 was trained with
     tokenizer.padding_side = "right"
     tokenizer.model_max_length = held.text_config.max_position_embeddings
@@ -76,18 +75,6 @@ def _read(folder: Path) -> tuple[PreTrainedTokenizerBase, Any]:
             names = sorted(map(str, found[what]))
             raise ValueError(f"{folder}: {what.replace('_keys', '')} weights, {names[0]} among them: fetch it again")
     return tokenizer, network
-
-
-def _add_marks(network: Any, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Add the marks. Their rows begin as the mean of all others: a random one would be far likelier than any word."""
-    others = sorted(tokenizer.get_vocab().values())
-    add_marks(tokenizer, lstrip=True)
-    new = sorted({tokenizer.get_vocab()[mark] for mark in (SEG, REJ)} - set(others))
-    if len(tokenizer) > network.get_input_embeddings().weight.shape[0]:
-        network.resize_token_embeddings(len(tokenizer), mean_resizing=False)
-    with torch.no_grad():
-        for layer in (network.get_input_embeddings(), network.get_output_embeddings()):
-            layer.weight[new] = layer.weight[others].float().mean(dim=0).to(layer.weight.dtype)
 
 
 def _sized(config: ModelConfig, held: Any) -> ModelConfig:

@@ -10,6 +10,7 @@ from model.config import ModelConfig
 def test_presets_are_found_and_read():
     assert {"tiny", "pinpoint", "lisa", "gsva", "read", "uground"} <= set(config.presets())
     others = {"llava-1.6-": "llava_next", "qwen2.5-vl-": "qwen2_5_vl", "qwen3-vl-": "qwen3_vl"}
+    others["tiny-qwen3-vl"] = "qwen3_vl"
     assert {"llava", *others.values()} == set(backbones.available())
     for name in config.presets():
         family = next((family for start, family in others.items() if name.startswith(start)), "llava")

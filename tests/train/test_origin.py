@@ -4,11 +4,16 @@ import dataclasses
 
 import pytest
 import torch
+from transformers import Sam2Model
 
 from data.sample import REJ, SEG
 from model.grounding import GroundingModel
-from tests import tiny
-from train import lora, origin
+from model.segmenters import sam2
+from tests import families, tiny
+from tests.model.segmenters import test_sam2
+from tests.train.objectives.batches import batch_of
+from train import lora, origin, rehearsal
+from train.objectives import grounding
 from train.parameters import select
 from train.recipe import Lora, Recipe
 
@@ -186,3 +191,60 @@ def test_each_published_system_takes_a_step_from_a_fresh_start(start, preset):
     assert any("lora_" in name for name in grads) and any("mask_decoder" in name for name in grads)
     for name, grad in grads.items():
         assert grad.dtype == torch.float32 and torch.isfinite(grad).all(), name
+
+
+# Two released networks
+
+
+@pytest.fixture(params=sorted(families.OPTIONS))
+def parts(request, tmp_path, monkeypatch):
+    """The init of two folders as a hub has them."""
+    monkeypatch.setattr("model.released.pair.pair.__defaults__", (tmp_path / "checkpoints",))
+    torch.manual_seed(0)
+    families.write_hub(tmp_path / "talks", request.param)
+    Sam2Model(sam2.configured(test_sam2.TINY)).save_pretrained(tmp_path / "draws")
+    return f"{tmp_path / 'talks'}+{tmp_path / 'draws'}"
+
+
+def test_two_released_networks_learn_marks(parts, tmp_path):
+    run = recipe(init=parts, preset="pinpoint", train={"lora_|trainable_tokens|channels|mask_decoder": 1e-3})
+    run = dataclasses.replace(run, lora=Lora(rank=2, marks=True))
+    origin.check(run)
+    shapes = {name: value.shape for name, value in rehearsal.shapes(run).model.state_dict().items()}
+    model = origin.read(run)
+    stock = GroundingModel.from_pretrained(origin.folder(parts))
+    assert stock.backbone.mark_ids == (-1, -1) and stock.listener is not None
+    rows, known = list(model.backbone.mark_ids), len(stock.backbone.tokenizer)
+    assert list(model.channels) == ["embedding", "points", "mask"] and rows == [known, known + 1]
+    held = model.state_dict()
+    for name, value in stock.state_dict().items():
+        if not name.startswith("channels."):
+            assert torch.equal(held[name][: len(value)], value), name
+    words = held["backbone.network.model.language_model.embed_tokens.weight"]
+    torch.testing.assert_close(words[rows], words[:known].mean(dim=0).expand(2, -1))
+
+    lora.attach(model, run.lora)
+    select(model, run.train)
+    assert {name: value.shape for name, value in model.state_dict().items()} == shapes
+    objective = grounding.Objective(model, grounding.Options(conversations=2, images=2, masks=2)).train()
+    objective(batch_of(model, objective.options))["loss"].backward()
+    moved = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    kinds = ("lora_B", "trainable_tokens", "channels", "mask_decoder")
+    assert [kind for kind in kinds if any(kind in name for name in moved)] == list(kinds)
+    whole = lora.merged(model)
+    whole.save_pretrained(tmp_path / "learned")
+    again = GroundingModel.from_pretrained(tmp_path / "learned")
+    assert again.backbone.mark_ids == tuple(rows)
+    assert all(torch.equal(again.state_dict()[name], value) for name, value in whole.state_dict().items())
+
+
+def test_two_released_networks_keep_to_coordinates(parts):
+    model = origin.read(recipe(init=parts, preset="vision_reasoner"))
+    assert model.backbone.mark_ids == (-1, -1) and model.listener.options.wording == "vision_reasoner"
+
+
+def test_parts_that_are_not_here_are_named():
+    with pytest.raises(ValueError, match=r"pinpoint download qwen3-vl-8b"):
+        origin.folder("qwen3-vl-8b+sam2.1-large")
+    with pytest.raises(ValueError, match="no backbone 'lisa-7b-v1'"):
+        origin.folder("lisa-7b-v1+sam2.1-large")

@@ -1,6 +1,8 @@
 import pytest
 import yaml
 
+from model.config import presets
+from model.released import find, here
 from train import launch, recipe
 
 
@@ -9,6 +11,20 @@ def test_every_shipped_recipe_is_valid():
     for name in recipe.names():
         loaded = recipe.load(name)
         assert loaded.steps > 0 and loaded.out.startswith("runs/")
+
+
+def test_what_a_shipped_recipe_begins_with_is_a_preset_a_release_or_an_earlier_recipes_model():
+    outs = {recipe.load(name).out for name in recipe.names()}
+    for name in recipe.names():
+        loaded = recipe.load(name)
+        for where in (loaded.init, *loaded.take.values()):
+            backbone, plus, segmenter = where.partition("+")
+            if plus:
+                assert find(backbone).kind == "backbone" and find(segmenter).kind in ("segmenter", "sam"), name
+            elif where in presets():
+                assert loaded.preset is None, name
+            else:
+                assert where.removesuffix("/model") in outs or here(where) or not find(where).is_part, name
 
 
 def test_overrides_reach_into_mappings_and_are_typed():

@@ -1,6 +1,5 @@
 """Every backbone with every segmenter, as downloaded, by the coordinates that the answer names."""
 
-import copy
 import json
 
 import numpy as np
@@ -13,7 +12,7 @@ from model.grounding import GroundingModel
 from model.predictor import Predictor
 from model.released import pair
 from model.segmenters import sam, sam2, sam3_tracker
-from tests import families, spoken, tiny
+from tests import families, spoken
 from tests.model.segmenters import test_sam2, test_sam3_tracker
 from tests.model.segmenters.prompted import picture
 
@@ -36,17 +35,11 @@ def placed(frame):
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """Folders of all parts in the hub's format; the tokenizers' chat templates do not tell what an answer is."""
+    """Folders of all parts in the hub's format."""
     root = tmp_path_factory.mktemp("parts")
     torch.manual_seed(0)
     for family in WRITTEN:
-        options = {name: value for name, value in families.OPTIONS[family].items() if name != "image"}
-        options["text"] = {**options["text"], "max_position_embeddings": 8192}
-        tokenizer = families.chatml() if family != "llava_next" else copy.deepcopy(tiny.tokenizer())
-        tokenizer.chat_template = "{{ messages[0]['role'] }}"
-        config = tiny.config(backbone={"family": family, "options": options})
-        made = GroundingModel.build(config, tokenizer)
-        made.backbone.save(root / family)
+        families.write_hub(root / family, family)
     Sam2Model(sam2.configured(test_sam2.TINY)).save_pretrained(root / "sam2")
     Sam3TrackerModel(sam3_tracker.configured(test_sam3_tracker.TINY)).save_pretrained(root / "sam3_tracker")
     torch.save(sam.Model(SAM).state_dict(), root / "sam.pth")
