@@ -22,8 +22,8 @@ from train.recipe import Recipe
 
 
 def folder(name: str) -> Path:
-    """The folder of a checkpoint by its path, or of a release that was downloaded by its name; BACKBONE+SEGMENTER is one
-    of two released networks, each a folder or a name (:mod:`model.released.pair`).
+    """The folder of a checkpoint by its path, or of a release that was downloaded by its name; BACKBONE+SEGMENTER is
+    one of two released networks, each a folder or a name (:mod:`model.released.pair`).
 
     Raises:
         ValueError: it is not there.
