@@ -153,6 +153,24 @@ def place(targets: Sequence[Target], frame: Frame) -> tuple[list[Target], int]:
     return placed, lost
 
 
+def write(labels: Sequence[str], boxes: Sequence[Box | None], frame: Frame) -> str:
+    """The answer that names these targets, as Qwen-VL writes it, and which :func:`read` and :func:`place` read back but
+    for the rounding to whole numbers.
+
+    Args:
+        labels: their names.
+        boxes: left, top, right, bottom in original pixels (an integer is the centre of a pixel); None for a target that
+            is not there: it is left out, and a list of nothing is the rejection.
+        frame: original pixels -> the numbers to write.
+    """
+    items: list[dict[str, object]] = []
+    for label, box in zip(labels, boxes, strict=True):
+        if box is not None:
+            low, high = np.rint(frame.points(np.array(box).reshape(2, 2)) + 0.5).astype(int)
+            items.append({"bbox_2d": [*low.tolist(), *np.maximum(high, low + 1).tolist()], "label": label})
+    return json.dumps(items, ensure_ascii=False)
+
+
 def strict(text: str, keys: Sequence[str]) -> float:
     """How much of an answer is JSON of a published form: the share of a target's ``keys`` that it has with as many
     numbers as they need (4 for a box, else 2), over its targets; 0 where it is no JSON, 1 for an empty list.

@@ -1,19 +1,53 @@
 """Pictures with conversations about them, as a model takes them: of the drawn world, or of a mixture."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
 import numpy as np
-import torch
 from torch.utils.data import Dataset
 
-from data import mixture
+from data import masks, mixture
+from data.sample import Sample, Turn
 from data.world.world import World
-from model.backbones.base import Backbone
+from model.coordinates import Box
 from model.grounding import GroundingModel
 from train.batches import Item, make_item
+
+
+class Maker:
+    """Makes an item of a picture and its conversations, in a data worker: as a model is to read and write them."""
+
+    def __init__(self, model: GroundingModel) -> None:
+        self.backbone, self.prepare_sam, self.listener = model.backbone, model.segmenter.prepare, model.listener
+
+    def __call__(self, image: np.ndarray, samples: Sequence[Sample], source: str = "") -> Item:
+        """See :func:`train.batches.make_item`."""
+        if self.listener is not None:
+            samples = [replace(sample, turns=tuple(map(self._spoken(sample), sample.turns))) for sample in samples]
+        backbone = self.backbone
+        return make_item(image, samples, backbone.encode_chat, backbone.prepare, self.prepare_sam, source=source)
+
+    def _spoken(self, sample: Sample) -> Callable[[Turn], Turn]:
+        """What makes a turn one that asks for coordinates and gives them, without marks."""
+        listener, frame = self.listener, self.backbone.input_frame(sample.size)
+        assert listener is not None
+
+        def spoken(turn: Turn) -> Turn:
+            labels = [target.phrase for target in turn.targets]
+            boxes = [None if target.rle is None else _edges(masks.box(target.rle)) for target in turn.targets]
+            answer = listener.say(labels, boxes, frame) if turn.targets else turn.answer
+            return replace(turn, question=listener.put(turn.question), answer=answer, targets=())
+
+        return spoken
+
+
+def _edges(box: list[float]) -> Box:
+    """Left, top, width and height of pixels -> the edges round them, where an integer is the centre of a pixel."""
+    left, top, width, height = box
+    return (left - 0.5, top - 0.5, left + width - 0.5, top + height - 0.5)
 
 
 class Conversations(Dataset[Item]):
@@ -31,7 +65,7 @@ class Conversations(Dataset[Item]):
     def __init__(
         self, model: GroundingModel, world: World, most: int, dense: float, forms: tuple[str, ...], loose: float
     ) -> None:
-        self.backbone, self.prepare_sam, self.world = model.backbone, model.segmenter.prepare, world
+        self.make, self.world = Maker(model), world
         self.most, self.forms, self.loose = most, forms, loose
         self.period = max(1, round(1 / dense)) if dense > 0 else 0
 
@@ -43,7 +77,7 @@ class Conversations(Dataset[Item]):
         dense = self.period > 0 and place % self.period == 0
         forms = (*(("list",) if dense else ()), *self.forms)
         image, samples = self.world.pack(index, self.most, forms, self.loose)
-        return make_item(image, samples, self.backbone.encode_chat, self.backbone.prepare, self.prepare_sam)
+        return self.make(image, samples)
 
 
 T = TypeVar("T")
@@ -105,12 +139,11 @@ def stream(
 
 def maker(model: GroundingModel) -> Callable[[mixture.Pack], Item]:
     """What makes an item of a picture and its conversations, in a data worker."""
-    return functools.partial(_item, model.backbone, model.segmenter.prepare)
+    return functools.partial(_item, Maker(model))
 
 
-def _item(backbone: Backbone, prepare_sam: Callable[[np.ndarray], torch.Tensor], drawn: mixture.Pack) -> Item:
+def _item(make: Maker, drawn: mixture.Pack) -> Item:
     targets = (target for sample in drawn.samples for turn in sample.turns for target in turn.targets)
-    if backbone.mark_ids[1] < 0 and any(target.absent for target in targets):
+    if make.listener is None and make.backbone.mark_ids[1] < 0 and any(target.absent for target in targets):
         raise ValueError("asks for what is not there, and this model has no <REJ>: skip such samples (faults: skip)")
-    given = (backbone.encode_chat, backbone.prepare, prepare_sam)
-    return make_item(drawn.image, drawn.samples, *given, source=drawn.source)
+    return make(drawn.image, drawn.samples, source=drawn.source)

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from data.geometry import Frame
+from model.coordinates import Box
 
 
 @dataclass(frozen=True)
@@ -180,3 +181,17 @@ class ChannelBase(nn.Module):
             frame: original pixels -> the language model's input.
         """
         raise TypeError(f"{type(self).__module__} does not define hear")
+
+    def say(self, labels: Sequence[str], boxes: Sequence[Box | None], frame: Frame) -> str:
+        """The answer to learn, of a channel that :attr:`listens`.
+
+        Args:
+            labels: of the targets.
+            boxes: theirs, left, top, right, bottom in original pixels, an integer the centre of one; None where a
+                target is not there.
+            frame: original pixels -> the language model's input.
+
+        Raises:
+            ValueError: its answers hold more than what is known.
+        """
+        raise TypeError(f"{type(self).__module__} does not define say")

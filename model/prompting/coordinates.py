@@ -4,6 +4,7 @@ It learns nothing: a language model that knows such a form, and a segmenter, go 
 forms and their sources are told in :mod:`model.coordinates`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -12,7 +13,7 @@ import torch
 
 from data.geometry import Frame
 from data.sample import SEG
-from model.coordinates import Reading, Target, place, read
+from model.coordinates import Box, Reading, Target, place, read, write
 from model.prompting.base import ChannelBase, Evidence, Heard, SegPrompts, Spoken
 from model.tokens import phrases
 
@@ -81,7 +82,7 @@ class Channel(ChannelBase):
             ValueError: always.
         """
         raise ValueError(
-            "a model that writes coordinates has none at marks: it answers freely, and learns by objective: grpo"
+            "a model that writes coordinates has no marks: it answers freely, and its masks come from its words"
         )
 
     def put(self, question: str) -> str:
@@ -116,6 +117,19 @@ class Channel(ChannelBase):
             for one, span in zip(targets, spans, strict=True)
         )
         return Heard(tuple(spoken), tuple(notes))
+
+    def say(self, labels: Sequence[str], boxes: Sequence[Box | None], frame: Frame) -> str:
+        """A list of the boxes, by :func:`model.coordinates.write`.
+
+        Raises:
+            ValueError: the wording asks for thoughts, whose words nobody knows.
+        """
+        if self.options.wording in THINKERS:
+            raise ValueError(
+                f"coordinates: the wording {self.options.wording!r} has thoughts, which no dataset tells: it learns by "
+                "objective: grpo"
+            )
+        return write(labels, boxes, self.frame(frame))
 
 
 def prompts(target: Target, size: tuple[int, int]) -> SegPrompts:

@@ -171,6 +171,8 @@ class Objective(nn.Module):
     def __init__(self, model: GroundingModel, options: Options) -> None:
         super().__init__()
         self.model, self.options = model, options
+        if model.listener is not None:
+            model.listener.say((), (), model.backbone.input_frame((64, 64)))  # refused here, if it is
         inside = set(map(id, model.backbone.parameters()))
         self._beside = [p for p in model.parameters() if id(p) not in inside]
         self._cache = None
@@ -190,6 +192,8 @@ class Objective(nn.Module):
         out = self.model.backbone(batch.chat)
         if self.model.config.published is not None:
             return self._published(batch, out, self.model.config.published, zero)
+        if self.model.listener is not None:
+            return self._spoken(batch, out, 1.0 if shares is None else shares["ce"], zero)
         words = self._words(out.logits, out.targets)
         encoded = self._encode(batch, min(self.options.images, len(out.traces)))
         features = [*encoded, *[None] * (len(out.traces) - len(encoded))]
@@ -255,6 +259,16 @@ class Objective(nn.Module):
         if any(map(len, out.traces)):
             parts["marked"] = weighted(*self._words(out.logits, out.targets)["marked"])
         return {"loss": loss + zero, **parts}
+
+    def _spoken(
+        self, batch: GroundingBatch, out: ChatOutput, share: float, zero: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """The loss of answers in coordinates: of their words alone, as there are no marks."""
+        each = functional.cross_entropy(out.logits.float(), out.targets, reduction="none")
+        words = {"ce": (each, torch.ones_like(each))}
+        ce = weighted(*words["ce"])
+        by_name = by_source(batch, words, [[]] * len(batch.masks))
+        return {"loss": zero + share * self.options.ce * ce, "ce": ce, **by_name}
 
     def _words(self, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
         """Values and weights, each ``(M,)``: cross entropies, and whether marks are told rightly from the other mark, 1

@@ -176,7 +176,7 @@ def test_spans_follow_one_another_and_cover_the_list():
 def test_it_stands_alone_and_speaks_for_no_mark():
     with pytest.raises(ValueError, match="stands alone"):
         tiny.model(channels={"coordinates": {}, "mask": {}})
-    with pytest.raises(ValueError, match="objective: grpo"):
+    with pytest.raises(ValueError, match="it answers freely"):
         channel()(None)
     with pytest.raises(ValueError, match="at least 1"):
         channel(most=0)
@@ -219,3 +219,20 @@ def test_a_model_that_has_learned_to_write_coordinates_places_what_it_wrote():
     assert cup.evidence.prompts.boxes[0].tolist() == pytest.approx(wanted)
     (lamp,) = predictor.ask("Where is the lamp?", max_new_tokens=60).segments
     assert lamp.phrase == "the lamp" and lamp.rejected
+
+
+def test_an_answer_to_learn_is_heard_again():
+    """What is not there is left out, and nothing at all is a rejection; a box thinner than a number stays a box."""
+    for frame in ("pixels", "thousandths"):
+        channel = coordinates.Channel(coordinates.Options(frame=frame), 8, 8)
+        pixels = Frame.stretch((40, 60), (80, 90))
+        boxes = [(9.5, 4.5, 29.5, 34.5), None, (50.5, 20.5, 50.6, 21.5)]
+        said = channel.say(["the cup", "the key", 'a "thin" line'], boxes, pixels)
+        cup, line = channel.hear(said, "Where?", pixels).targets
+        assert (cup.phrase, line.phrase) == ("the cup", 'a "thin" line')
+        torch.testing.assert_close(cup.prompts.boxes[0], torch.tensor(boxes[0]), atol=0.34, rtol=0)
+        assert (line.prompts.boxes[0, 2:] > line.prompts.boxes[0, :2]).all()
+        (nothing,) = channel.hear(channel.say(["the key"], [None], pixels), "Where is the key?", pixels).targets
+        assert nothing.rejected
+    with pytest.raises(ValueError, match="objective: grpo"):
+        coordinates.Channel(coordinates.Options(wording="vision_reasoner"), 8, 8).say([], [], pixels)
