@@ -28,6 +28,8 @@ class Item:
         source: which dataset of a mixture it comes from; "" where there is but one.
         void: ``(M, H, W)`` bool, pixels that count neither way at each mark; None where there are none.
         ids: of the samples, one for each conversation.
+        unseen: tokens that the picture takes beyond its placeholders in ``chats``, where it takes as many as its size
+            needs.
     """
 
     mllm: torch.Tensor
@@ -38,6 +40,7 @@ class Item:
     source: str = ""
     void: torch.Tensor | None = None
     ids: tuple[str, ...] = ()
+    unseen: int = 0
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ def _stacked(pictures: Sequence[torch.Tensor]) -> torch.Tensor:
 
 def length(item: Item) -> int:
     """Tokens of an image's packed row."""
-    return sum(len(chat.ids) for chat in item.chats) - item.chats[0].prefix * (len(item.chats) - 1)
+    return sum(len(chat.ids) for chat in item.chats) - item.chats[0].prefix * (len(item.chats) - 1) + item.unseen
 
 
 def bucketed(items: Sequence[Item], lots: int) -> list[list[Item]]:

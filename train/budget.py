@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
+from model.backbones._decoder import DecoderBackbone
 from model.grounding import GroundingModel
 from model.prompting.base import SegPrompts
 from model.segmenters.base import Features, Segmenter
@@ -148,13 +149,14 @@ def step(
     """A forward and backward pass over one batch of the objective ``grounding``.
 
     Args:
-        model: on the meta device; what learns is marked.
+        model: on the meta device, its backbone a :class:`DecoderBackbone`; what learns is marked.
         batch: a real one, for its shapes.
         images: that go through the segmenter.
         masks: decoded of each.
         half: computed in bfloat16 by autocast.
         recomputed: the language model's layers are run again in the backward pass, and keep their inputs alone.
     """
+    assert isinstance(model.backbone, DecoderBackbone), "others are not counted"
     parts, later = [_language(model.backbone, batch, half, recomputed)], 0.0
     count = min(images, len(batch.masks))
     if count:
@@ -169,44 +171,38 @@ def step(
     return Work(kept, max(part.passing for part in parts), operations, later)
 
 
-def _language(backbone: Any, batch: GroundingBatch, half: bool, recomputed: bool) -> Work:
+def _language(backbone: DecoderBackbone, batch: GroundingBatch, half: bool, recomputed: bool) -> Work:
     """The tower and the language model. The weights are taken for half precision where autocast multiplies in it."""
-    llava: Any = backbone.llava
-    chat = batch.chat
+    network, sizes = backbone.network, batch.chat.sizes
+    chat = backbone.expanded(batch.chat)
     count, length = chat.ids.shape
     learned = int((chat.labels[:, 1:] != -100).sum())
     dtype, bytes_ = (torch.bfloat16, 2) if half else (torch.float32, 4)
-    layers, width, vocabulary = backbone.depth, backbone.state_size, llava.config.text_config.vocab_size
-    held = {id(p): p.dtype for p in llava.parameters()}
-    casts = sum(p.numel() * 2 for p in llava.model.language_model.parameters() if half and p.dtype == torch.float32)
-    with _dtype(llava, dtype), _fused():
-        with _counted() as tower, torch.device("meta"):
-            side = llava.config.vision_config.image_size
-            pixels = torch.empty(count, 3, side, side, dtype=dtype)
-            seen = llava.model.vision_tower(pixels, output_hidden_states=True, return_dict=True)
-            states = seen.hidden_states[backbone.options.feature_layer]
-            states = states.flatten(2).transpose(1, 2) if states.ndim == 4 else states[:, 1:]
-            llava.model.multi_modal_projector(states)
+    layers, width, vocabulary = backbone.depth, backbone.state_size, network.config.text_config.vocab_size
+    casts = sum(p.numel() * 2 for p in network.model.language_model.parameters() if half and p.dtype == torch.float32)
+    with _dtype(network, dtype):
+        with _counted() as tower:
+            backbone.features(chat.prepared.to("meta"), sizes)
+        places = backbone.places(chat.positions, chat.ids, sizes)
         with _counted() as text, torch.device("meta"):
             embeds = torch.empty(count, length, width, dtype=dtype, requires_grad=True)
             mask = torch.empty(count, 1, length, length, dtype=torch.bool)
-            llava.model.language_model(
+            network.model.language_model(
                 inputs_embeds=embeds,
-                attention_mask=backbone._shaped(mask),
-                position_ids=torch.empty(count, length, dtype=torch.int64),
+                attention_mask=backbone.shaped(mask),
+                position_ids=places.to("meta"),
                 use_cache=False,
             )
-    assert held.keys() == {id(p) for p in llava.parameters()}
-    rows = int((chat.ids == backbone.image_id).sum()) + sum(len(mask) for mask in batch.masks)
+    rows = sum(math.prod(backbone.frame(size).target) for size in sizes) + sum(len(mask) for mask in batch.masks)
     watched = 2.0 * len(backbone.layers) * rows * width * bytes_  # gathered, and stacked
     head = 2.0 * learned * width * vocabulary
     words = learned * vocabulary * (bytes_ + 4.0 + 4.0)  # the logits, in float32 for the loss, and their softmax
     kept = text.kept + casts
     if recomputed:
         kept = layers * count * length * width * bytes_ + kept / layers
-    learns = any(p.requires_grad for n, p in llava.model.language_model.named_parameters() if "lora_" not in n)
+    learns = any(p.requires_grad for n, p in network.model.language_model.named_parameters() if "lora_" not in n)
     times = (3.0 if learns else 2.0) + (1.0 if recomputed else 0.0)
-    sees = 3.0 if any(p.requires_grad for p in llava.model.vision_tower.parameters()) else 1.0
+    sees = 3.0 if any(p.requires_grad for p in backbone.tower.parameters()) else 1.0
     operations = sees * tower.operations + times * text.operations + 3 * head
     return Work(tower.kept + kept + watched + words, 0.0, operations)
 
@@ -233,7 +229,7 @@ def _decoder(segmenter: Segmenter, features: torch.Tensor, masks: int, pixels: i
     and what two losses keep of each, in float32)."""
     side = segmenter.mask_size
     frame = segmenter.frame((segmenter.input_size, segmenter.input_size))
-    with _fused(), _counted() as seen, torch.device("meta"):
+    with _counted() as seen, torch.device("meta"):
         prompts = SegPrompts(
             embeddings=torch.empty(masks, 8, segmenter.prompt_size, requires_grad=True),
             mask=torch.empty(masks, 1, side, side, requires_grad=True),
@@ -261,17 +257,18 @@ class _Attention(torch.autograd.Function):
 
 
 @contextmanager
-def _fused() -> Iterator[None]:
-    """Attention as GPUs compute it: on the meta device torch would take the way that keeps all scores. Its two products
-    are left out of the count: for a thousand tokens they are a fiftieth of a layer's."""
-    before = functional.scaled_dot_product_attention
+def _fused() -> Iterator[list[float]]:
+    """Attention as GPUs compute it: on the meta device torch would take the way that keeps all scores. Gives the count
+    of its two products."""
+    before, products = functional.scaled_dot_product_attention, [0.0]
 
     def attention(query: Any, key: Any, value: Any, attn_mask: Any = None, **kwargs: Any) -> Any:
+        products[0] += 4.0 * query.numel() * key.shape[-2]
         return _Attention.apply(query, key, value, attn_mask)
 
     functional.scaled_dot_product_attention = attention  # type: ignore[assignment]
     try:
-        yield
+        yield products
     finally:
         functional.scaled_dot_product_attention = before
 
@@ -294,10 +291,10 @@ def _counted() -> Iterator[_Seen]:
         return tensor
 
     counter = FlopCounterMode(display=False)
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), counter:
+    with _fused() as products, torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), counter:
         yield seen
     seen.kept = float(sum(size for _, size in held.values()))
-    seen.operations = float(counter.get_total_flops())
+    seen.operations = products[0] + float(counter.get_total_flops())
 
 
 def _is_weight(tensor: torch.Tensor) -> bool:

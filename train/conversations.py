@@ -28,7 +28,9 @@ class Maker:
         if self.listener is not None:
             samples = [replace(sample, turns=tuple(map(self._spoken(sample), sample.turns))) for sample in samples]
         backbone = self.backbone
-        return make_item(image, samples, backbone.encode_chat, backbone.prepare, self.prepare_sam, source=source)
+        item = make_item(image, samples, backbone.encode_chat, backbone.prepare, self.prepare_sam, source=source)
+        held = item.chats[0].ids == backbone.image_id
+        return replace(item, unseen=backbone.tokens(item.size) - int(held.sum()))
 
     def _spoken(self, sample: Sample) -> Callable[[Turn], Turn]:
         """What makes a turn one that asks for coordinates and gives them, without marks."""

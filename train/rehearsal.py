@@ -24,6 +24,7 @@ from data import mixture
 from data.datasets.base import Source
 from data.settings import build
 from model import config as configs
+from model.backbones._decoder import DecoderBackbone
 from model.grounding import GroundingModel
 from model.released.download import gigabytes
 from model.tokens import add_marks, lacking
@@ -228,8 +229,8 @@ def _parameters(objective: nn.Module) -> str:
 
 def _work(recipe: Recipe, built: Built) -> budget.Work | None:
     """The work of one batch of the run's own data; None of an objective that is none of grounding's, and of a backbone
-    other than LLaVA, whose layers are not counted."""
-    if recipe.objective != "grounding" or not hasattr(built.model.backbone, "llava"):
+    whose layers are not known."""
+    if recipe.objective != "grounding" or not isinstance(built.model.backbone, DecoderBackbone):
         return None
     data = built.module.dataset(built.model, built.options, recipe.first, recipe.batch)
     batch = built.module.collate(built.model, [data[index] for index in range(recipe.batch)])

@@ -28,8 +28,8 @@ class DecoderBackbone(Backbone):
     conversion), its tokenizer, and its settings.
 
     A family gives the network a name of its own among its modules and here as :attr:`network`, and defines ``frame``,
-    ``prepare``, ``see``, ``tower`` and ``_features``. Where a picture's tokens are more than its grid, or their number
-    depends on its size, it also defines ``tokens`` and ``_placed``; where they do not count on like words, ``_places``
+    ``prepare``, ``see``, ``tower`` and ``features``. Where a picture's tokens are more than its grid, or their number
+    depends on its size, it also defines ``tokens`` and ``_placed``; where they do not count on like words, ``places``
     and ``_after``.
     """
 
@@ -89,17 +89,17 @@ class DecoderBackbone(Backbone):
         """Which of a picture's tokens are its grid's, row by row; int64."""
         return slice(None)
 
-    def _features(self, prepared: torch.Tensor, sizes: list[tuple[int, int]]) -> torch.Tensor:
+    def features(self, prepared: torch.Tensor, sizes: list[tuple[int, int]]) -> torch.Tensor:
         """``(B, 3, Hb, Wb)`` uint8 -> what stands in the place of the placeholders, ``(N, D)`` of all pictures end to
         end."""
-        raise TypeError(f"{type(self).__name__} does not define _features")
+        raise TypeError(f"{type(self).__name__} does not define features")
 
     def _embed(self, ids: torch.Tensor, prepared: torch.Tensor | None, sizes: list[tuple[int, int]]) -> torch.Tensor:
         """Token embeddings, with each image's features in place of its placeholders (whose id may lie beyond the
         vocabulary)."""
         if prepared is None:
             return self._filled(ids, None)
-        return self._filled(ids, self._features(prepared, sizes))
+        return self._filled(ids, self.features(prepared, sizes))
 
     def _filled(self, ids: torch.Tensor, features: torch.Tensor | None) -> torch.Tensor:
         """The same with ``(N, D)`` features already made."""
@@ -117,7 +117,7 @@ class DecoderBackbone(Backbone):
         """``(B, T)`` bool, the placeholders that nobody attends to; None if there are none."""
         return None
 
-    def _places(self, positions: torch.Tensor, ids: torch.Tensor, sizes: list[tuple[int, int]]) -> torch.Tensor:
+    def places(self, positions: torch.Tensor, ids: torch.Tensor, sizes: list[tuple[int, int]]) -> torch.Tensor:
         """Positions as the language model takes them, from ``(B, T)`` int64 that count every token."""
         return positions
 
@@ -133,9 +133,13 @@ class DecoderBackbone(Backbone):
 
     # Reading
 
+    def expanded(self, batch: ChatBatch) -> ChatBatch:
+        """The batch with as many placeholders as each picture has tokens."""
+        return expanded(batch, self.image_id, [self.tokens(size) for size in batch.sizes], self.pad_id)
+
     def forward(self, batch: ChatBatch) -> ChatOutput:
         """Read packed conversations; logits only where something is learned."""
-        batch = expanded(batch, self.image_id, [self.tokens(size) for size in batch.sizes], self.pad_id)
+        batch = self.expanded(batch)
         row, column = (batch.labels[:, 1:] != -100).nonzero(as_tuple=True)
         targets = batch.labels[row, column + 1]
         is_mark = torch.isin(targets, torch.tensor(self.mark_ids, device=targets.device))
@@ -152,7 +156,7 @@ class DecoderBackbone(Backbone):
             states = self.network.model.language_model(
                 **inputs,
                 attention_mask=self._mask(batch),
-                position_ids=self._places(batch.positions, batch.ids, batch.sizes),
+                position_ids=self.places(batch.positions, batch.ids, batch.sizes),
                 use_cache=False,
             ).last_hidden_state
         logits = self.network.lm_head(states[row, column])
@@ -177,9 +181,9 @@ class DecoderBackbone(Backbone):
             block = block.masked_fill(hidden, -1)
         if self.network.model.language_model.config._attn_implementation == "flash_attention_2":
             raise ValueError("packed conversations need a mask that flash_attention_2 does not take: use sdpa")
-        return self._shaped(_packed(block))
+        return self.shaped(_packed(block))
 
-    def _shaped(self, seen: torch.Tensor) -> torch.Tensor:
+    def shaped(self, seen: torch.Tensor) -> torch.Tensor:
         """A ``(B, 1, Q, K)`` bool mask as the attention in use takes it."""
         how = self.network.model.language_model.config._attn_implementation
         if how == "flash_attention_2":
@@ -242,7 +246,7 @@ class DecoderBackbone(Backbone):
         states = embeds.new_empty(len(layers), len(rows), self.state_size)
         positions = torch.arange(ids.shape[1], device=ids.device)[None]
         with watch(self.network.model.language_model, layers, rows.to(ids.device), states):
-            self._step(embeds, mask, self._places(positions, ids, [size]), cache, **inputs)
+            self._step(embeds, mask, self.places(positions, ids, [size]), cache, **inputs)
         return cache, shown[0], states
 
     def _step(
@@ -252,7 +256,7 @@ class DecoderBackbone(Backbone):
         ``more`` than embeddings as :meth:`_inputs` does."""
         states = self.network.model.language_model(
             inputs_embeds=embeds,
-            attention_mask=None if mask is None else self._shaped(mask),
+            attention_mask=None if mask is None else self.shaped(mask),
             position_ids=positions,
             past_key_values=cache,
             use_cache=True,

@@ -157,7 +157,7 @@ class QwenBackbone(DecoderBackbone):
         """
         if len({self.frame(size).target for size in sizes}) > 1:
             raise ValueError("pictures of several shapes cannot be seen in one batch: take a batch of 1")
-        return self._features(prepared, sizes).unflatten(0, (len(sizes), -1))
+        return self.features(prepared, sizes).unflatten(0, (len(sizes), -1))
 
     def _seen(self, prepared: torch.Tensor, sizes: list[tuple[int, int]]) -> Any:
         """The tower's output for all pictures end to end."""
@@ -167,16 +167,22 @@ class QwenBackbone(DecoderBackbone):
             pixels = (one[:, :height, :width].float() / 255 - self.mean) / self.std
             rows.append(_patches(pixels, vision.patch_size, vision.spatial_merge_size, vision.temporal_patch_size))
             grids.append([1, height // vision.patch_size, width // vision.patch_size])
-        grid = torch.tensor(grids, device=prepared.device)
-        return self.tower(torch.cat(rows).to(self.network.dtype), grid_thw=grid, return_dict=True)
+        grid = torch.tensor(grids, device="cpu" if prepared.is_meta else prepared.device)
+        known = self._laid_out(grid) if prepared.is_meta else {}
+        return self.tower(torch.cat(rows).to(self.network.dtype), grid_thw=grid, return_dict=True, **known)
 
-    def _features(self, prepared: torch.Tensor, sizes: list[tuple[int, int]]) -> torch.Tensor:
+    def _laid_out(self, grid: torch.Tensor) -> dict[str, torch.Tensor]:
+        """What the tower reads from a ``(B, 3)`` grid, for pictures on the meta device: indices and positions without
+        numbers, lengths with theirs."""
+        raise TypeError(f"{type(self).__name__} does not define _laid_out")
+
+    def features(self, prepared: torch.Tensor, sizes: list[tuple[int, int]]) -> torch.Tensor:
         """The merged cells, ``(N, D)``."""
         return cast(torch.Tensor, self._seen(prepared, sizes).pooler_output)
 
     # Positions
 
-    def _places(self, positions: torch.Tensor, ids: torch.Tensor, sizes: list[tuple[int, int]]) -> torch.Tensor:
+    def places(self, positions: torch.Tensor, ids: torch.Tensor, sizes: list[tuple[int, int]]) -> torch.Tensor:
         """M-RoPE (Qwen2-VL, Wang et al. 2024, section 2.1): ``(3, B, T)`` int64, time, row and column. A picture's
         tokens share one time, and words go on after the longer of its sides."""
         made = positions[None].repeat(3, 1, 1)

@@ -131,6 +131,7 @@ class Backbone(nn.Module):
         mark_ids: token ids of ``<SEG>`` and ``<REJ>``; -1 for a mark that the model does not have.
         pad_id: the id that rows are padded with.
         eos_id: the id that ends an answer.
+        image_id: the id of a picture's placeholder.
         tokenizer: of the language model.
         tower: the vision tower.
     """
@@ -141,6 +142,7 @@ class Backbone(nn.Module):
     mark_ids: tuple[int, ...]
     pad_id: int
     eos_id: int
+    image_id: int
     tokenizer: PreTrainedTokenizerBase
     tower: nn.Module
 
@@ -161,6 +163,10 @@ class Backbone(nn.Module):
     def frame(self, size: tuple[int, int]) -> Frame:
         """Original pixels of an image of ``size`` (H, W) -> patch grid, with the valid (unpadded) region."""
         raise TypeError(f"{type(self).__name__} does not define frame")
+
+    def tokens(self, size: tuple[int, int]) -> int:
+        """How many tokens a picture of the original ``size`` (H, W) takes in a conversation."""
+        raise TypeError(f"{type(self).__name__} does not define tokens")
 
     def prepare(self, image: np.ndarray) -> torch.Tensor:
         """``(H, W, 3)`` uint8 RGB -> ``(3, Hb, Wb)`` uint8, resized, and padded where a family does that; for a data

@@ -106,7 +106,7 @@ class LlavaBackbone(DecoderBackbone):
         seen = functional.pad(self._shown(sizes), (1, 0), value=True)
         return additive(seen[:, None, None].expand(-1, 1, seen.shape[1], -1), self.llava.dtype)
 
-    def _features(self, prepared: torch.Tensor, sizes: list[tuple[int, int]]) -> torch.Tensor:
+    def features(self, prepared: torch.Tensor, sizes: list[tuple[int, int]]) -> torch.Tensor:
         """What the projector makes of the patches, ``(B * N, D)``."""
         return cast(torch.Tensor, self.llava.model.multi_modal_projector(self.see(prepared, sizes)).flatten(0, 1))
 

@@ -192,7 +192,7 @@ class LlavaNextBackbone(DecoderBackbone):
         every = self.tower(pixels, output_hidden_states=True, return_dict=True).hidden_states
         return list(every[self.options.feature_layer][:, 1:].split(counts))  # without the class token
 
-    def _features(self, prepared: torch.Tensor, sizes: list[tuple[int, int]]) -> torch.Tensor:
+    def features(self, prepared: torch.Tensor, sizes: list[tuple[int, int]]) -> torch.Tensor:
         """What the projector makes of all views, put together as the stock network does, ``(N, D)``."""
         model, seen = self.network.model, self._seen(prepared, sizes)
         projected = model.multi_modal_projector(torch.cat(seen)).split([len(views) for views in seen])

@@ -6,6 +6,7 @@ from typing import cast
 
 import torch
 from transformers import PreTrainedTokenizerBase, Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+from transformers.vision_utils import get_vision_cu_seqlens, get_vision_position_ids, get_vision_window_index
 
 from model.backbones._qwen import QwenBackbone, QwenOptions, configured, template
 from model.backbones._stock import begin, read
@@ -20,6 +21,14 @@ class Qwen25Backbone(QwenBackbone):
     """See :class:`QwenBackbone`."""
 
     chat = template("You are a helpful assistant.")
+
+    def _laid_out(self, grid: torch.Tensor) -> dict[str, torch.Tensor]:
+        vision, names = self.network.config.vision_config, ("window_index", "cu_window_seqlens")
+        merge = vision.spatial_merge_size
+        windows = get_vision_window_index(grid, merge, vision.window_size, vision.patch_size)
+        made = dict(zip(names, windows, strict=True)) | {"cu_seqlens": get_vision_cu_seqlens(grid)}
+        made["position_ids"] = get_vision_position_ids(grid, merge).to("meta")
+        return made | {"window_index": made["window_index"].to("meta")}
 
 
 def build(options: QwenOptions, tokenizer: PreTrainedTokenizerBase) -> Qwen2_5_VLForConditionalGeneration:

@@ -7,6 +7,11 @@ from typing import cast
 
 import torch
 from transformers import PreTrainedTokenizerBase, Qwen3VLConfig, Qwen3VLForConditionalGeneration
+from transformers.vision_utils import (
+    get_vision_cu_seqlens,
+    get_vision_interpolation_indices_and_weights,
+    get_vision_position_ids,
+)
 
 from model.backbones._qwen import QwenBackbone, QwenOptions, configured, template
 from model.backbones._stock import begin, read
@@ -30,6 +35,14 @@ class Qwen3Backbone(QwenBackbone):
     layers of the language model. The state of such a layer is taken after that: it is what the next one reads."""
 
     chat = template("")
+
+    def _laid_out(self, grid: torch.Tensor) -> dict[str, torch.Tensor]:
+        vision = self.network.config.vision_config
+        merge, side = vision.spatial_merge_size, int(vision.num_position_embeddings**0.5)
+        indices, weights = get_vision_interpolation_indices_and_weights(grid, side, spatial_merge_size=merge)
+        places = {"interp_indices": indices, "interp_weights": weights}
+        places["position_ids"] = get_vision_position_ids(grid, merge)
+        return {name: each.to("meta") for name, each in places.items()} | {"cu_seqlens": get_vision_cu_seqlens(grid)}
 
     def _inputs(
         self, ids: torch.Tensor, prepared: torch.Tensor, sizes: list[tuple[int, int]]

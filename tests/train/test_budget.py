@@ -1,10 +1,13 @@
 """What a run takes, against the same counted on real tensors, and by hand."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from tests import tiny
+from tests import families, tiny
 from train import budget
 from train.objectives import grounding
 from train.parameters import select
@@ -52,32 +55,47 @@ def test_state_by_stage_as_by_hand(stage, weights, gradients, optimizer):
     assert off.host == {"optimizer": optimizer} and off.most == held.most - optimizer
 
 
-def test_kept_by_the_language_model_as_on_real_tensors():
-    real, meta = tiny.model().train(), shapes()
+@pytest.mark.parametrize("family", ["llava", *sorted(families.OPTIONS)])
+def test_kept_and_multiplied_as_on_real_tensors(family):
+    changes = {} if family == "llava" else {"backbone": families.part(family)}
+    real, meta = tiny.model(**changes).train(), shapes(**changes)
     for model in (real, meta):
         select(model, {r"language_model": 1.0})
     given = batch(real)
     work = budget._language(meta.backbone, given, half=False, recomputed=False)
-    real.backbone.llava.model.language_model.set_attn_implementation("sdpa")
-    count, length = given.chat.ids.shape
-    held = {}
+    backbone, held = real.backbone, {}
+    chat = backbone.expanded(given.chat)
 
     def pack(tensor):
         if not isinstance(tensor, nn.Parameter):
             held[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        real.backbone.llava.model.language_model(
+    def read(attention):
+        backbone.network.set_attn_implementation(attention)
+        count, length = chat.ids.shape
+        backbone.network.model.language_model(
             inputs_embeds=torch.randn(count, length, 32, requires_grad=True),
-            attention_mask=real.backbone._shaped(torch.ones(count, 1, length, length, dtype=torch.bool).tril()),
-            position_ids=given.chat.positions,
+            attention_mask=backbone.shaped(torch.ones(count, 1, length, length, dtype=torch.bool).tril()),
+            position_ids=backbone.places(chat.positions, chat.ids, chat.sizes),
             use_cache=False,
         )
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        read("sdpa")
     kept = sum(storage.nbytes() for storage in held.values())
-    words = int((given.chat.labels[:, 1:] != -100).sum()) * len(real.backbone.tokenizer) * 12
-    rows = int((given.chat.ids == real.backbone.image_id).sum()) + sum(len(mask) for mask in given.masks)
-    assert work.kept - words - 2 * rows * 32 * 4 == pytest.approx(kept, rel=0.1)
+    learned = int((given.chat.labels[:, 1:] != -100).sum())
+    words = learned * len(backbone.tokenizer) * 12
+    rows = sum(math.prod(backbone.frame(size).target) for size in chat.sizes) + sum(len(mask) for mask in given.masks)
+    watched = 2 * rows * 32 * 4 * len(backbone.layers)
+    assert work.kept - words - watched == pytest.approx(kept, rel=0.1)
+    with FlopCounterMode(display=False) as seen:
+        read("eager")
+    with FlopCounterMode(display=False) as tower, torch.no_grad():
+        backbone.features(chat.prepared, chat.sizes)
+    head = 3 * 2 * learned * 32 * len(backbone.tokenizer)
+    by_hand = tower.get_total_flops() + 3 * seen.get_total_flops() + head
+    assert work.operations == pytest.approx(by_hand, rel=0.02)
 
 
 def test_recomputing_keeps_the_layers_inputs_and_one_layer():
@@ -105,7 +123,9 @@ def test_operations_as_by_hand():
     tower = (
         2 * (patches + 2) * 2 * (4 * 32 * 32 + 2 * 32 * 64) + 2 * patches * (8 * 8 * 3 * 32) + 2 * patches * 2 * 32 * 32
     )
-    by_hand = 3 * 2 * tokens * layers + 3 * 2 * learned * 32 * len(model.backbone.tokenizer) + tower
+    length = given.chat.ids.shape[1]
+    attention = 2 * 2 * 4 * (3 * length**2 + 65**2) * 32  # two layers of two pictures, the tower's once
+    by_hand = attention + 3 * 2 * tokens * layers + 3 * 2 * learned * 32 * len(model.backbone.tokenizer) + tower
     assert work.operations == pytest.approx(by_hand, rel=0.1)
 
 
