@@ -120,20 +120,20 @@ def told(found: dict[str, Any], asked: recipe.Recipe) -> dict[str, Any]:
         found["operations"] = sum(one.operations for one in work)
         found["samples"] = sum(len(chats) for batch in given for chats in batch.ids)
         found["tokens"] = sum(int((batch.chat.block >= 0).sum()) for batch in given)
-        estimate = rehearsal._work(asked, built)
+        estimate = rehearsal.work_of(asked, built)
         assert estimate is not None
-        zero = budget.Zero.read(rehearsal._deepspeed(asked), torch.distributed.get_world_size())
+        zero = budget.Zero.read(rehearsal.deepspeed(asked), torch.distributed.get_world_size())
         parts = budget.state(built.objective, zero).device
         found["estimate"] = {**parts, "activations": estimate.kept, "more while SAM encodes": estimate.more}
         return found
     # A product with a weight is 2 operations a number and token: once for what is written and for what the reference
     # reads, twice for what the policy reads, whose weights themselves do not learn.
-    text = cast(Any, built.model.backbone).llava.model.language_model.layers
+    text = cast(Any, built.model.backbone).network.model.language_model.layers
     numbers = sum(p.numel() for p in text.parameters() if not p.requires_grad)
     prompts = {number: length for length, _, number in seen["rollouts"]}
     tokens = sum(length for _, length, _ in seen["rollouts"])
     read = sum(count * (2 if learns else 1) for count, learns in seen["read"])
-    pictures = len(prompts) * budget._encoder(built.model.segmenter, 1, half).operations
+    pictures = len(prompts) * budget.encoder(built.model.segmenter, 1, half).operations
     found["operations"] = 2.0 * numbers * (sum(prompts.values()) + tokens + read) + pictures
     found["samples"], found["tokens"] = len(seen["rollouts"]), tokens
     return found

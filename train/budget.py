@@ -160,7 +160,7 @@ def step(
     parts, later = [_language(model.backbone, batch, half, recomputed)], 0.0
     count = min(images, len(batch.masks))
     if count:
-        parts.append(_encoder(model.segmenter, count, half))
+        parts.append(encoder(model.segmenter, count, half))
         features, _ = _encoded(model.segmenter, half)
         marks = [min(masks, len(mask)) for mask in batch.masks[:count]]
         sizes = [mask.shape[1] * mask.shape[2] for mask in batch.masks[:count]]
@@ -207,7 +207,7 @@ def _language(backbone: DecoderBackbone, batch: GroundingBatch, half: bool, reco
     return Work(tower.kept + kept + watched + words, 0.0, operations)
 
 
-def _encoder(segmenter: Segmenter, count: int, half: bool) -> Work:
+def encoder(segmenter: Segmenter, count: int, half: bool) -> Work:
     """The segmenter's encoder, of which nothing is kept but the features. What passes is the widest attention: its
     scores, with the positions added, and their softmax, which autocast computes in float32 from a copy."""
     features, seen = _encoded(segmenter, half)
@@ -217,10 +217,10 @@ def _encoder(segmenter: Segmenter, count: int, half: bool) -> Work:
 
 def _encoded(segmenter: Segmenter, half: bool) -> tuple[torch.Tensor, "_Seen"]:
     """The features of one picture, without numbers, and what they took."""
-    encoder: Any = segmenter.encoder
+    network: Any = segmenter.encoder
     dtype = torch.bfloat16 if half else torch.float32
-    with _dtype(encoder, dtype), _counted() as seen, torch.no_grad(), torch.device("meta"):
-        features = encoder(torch.empty(1, 3, segmenter.input_size, segmenter.input_size, dtype=dtype))
+    with _dtype(network, dtype), _counted() as seen, torch.no_grad(), torch.device("meta"):
+        features = network(torch.empty(1, 3, segmenter.input_size, segmenter.input_size, dtype=dtype))
     return features, seen
 
 

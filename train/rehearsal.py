@@ -56,7 +56,7 @@ def rehearse(recipe: Recipe) -> Iterator[str]:
     """
     yield yaml.safe_dump(dataclasses.asdict(recipe), sort_keys=False, width=110).rstrip()
     machines = hosts(recipe)
-    zero = budget.Zero.read(_deepspeed(recipe), sum(machines.values()) or recipe.processes)
+    zero = budget.Zero.read(deepspeed(recipe), sum(machines.values()) or recipe.processes)
     yield f"processes  {_processes(recipe, machines)}"
     yield f"weights    {'; '.join(_weights(where) for where in (recipe.init, *recipe.take.values()))}"
     built = shapes(recipe)
@@ -65,7 +65,7 @@ def rehearse(recipe: Recipe) -> Iterator[str]:
     few = rounded.names(built.objective, built.model) if recipe.bits else ()
     yield f"disk       {disk(recipe, built, zero, few)}"
     yield _parameters(built.objective)
-    work = _work(recipe, built) if small else None
+    work = work_of(recipe, built) if small else None
     yield memory(built.objective, zero, work, few)
     if work is not None:
         yield f"time       {_time(recipe, work)}"
@@ -124,7 +124,8 @@ def hosts(recipe: Recipe) -> dict[str, int]:
         raise ValueError(f"hosts: {recipe.hosts} is no hostfile ({error}): write 'node1 slots=8' a line") from error
 
 
-def _deepspeed(recipe: Recipe) -> dict[str, Any]:
+def deepspeed(recipe: Recipe) -> dict[str, Any]:
+    """The DeepSpeed configuration that a recipe names."""
     held = json.loads((DEEPSPEED / f"{recipe.deepspeed}.json").read_text(encoding="utf-8"))
     return held if isinstance(held, dict) else {}
 
@@ -227,7 +228,7 @@ def _parameters(objective: nn.Module) -> str:
     return "\n".join([*lines, *(f"  {part:26} {learn:15,} {total:16,}" for part, learn, total in rows)])
 
 
-def _work(recipe: Recipe, built: Built) -> budget.Work | None:
+def work_of(recipe: Recipe, built: Built) -> budget.Work | None:
     """The work of one batch of the run's own data; None of an objective that is none of grounding's, and of a backbone
     whose layers are not known."""
     if recipe.objective != "grounding" or not isinstance(built.model.backbone, DecoderBackbone):
