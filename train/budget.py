@@ -20,9 +20,9 @@ from model.grounding import GroundingModel
 from model.prompting.base import SegPrompts
 from model.segmenters.base import Features, Segmenter
 from train.batches import GroundingBatch
+from train.recipe import BUCKET
 from train.rounded import BYTES as NF4
 
-BUCKET = 500_000_000  # numbers in a bucket of ZeRO's, where the DeepSpeed file names no other
 LIVE = 1_000_000_000  # whole weights that stage 3 keeps at once, likewise
 
 
@@ -144,7 +144,13 @@ def written(model: GroundingModel) -> float:
 
 
 def step(
-    model: GroundingModel, batch: GroundingBatch, images: int, masks: int, half: bool, recomputed: bool = False
+    model: GroundingModel,
+    batch: GroundingBatch,
+    images: int,
+    masks: int,
+    half: bool,
+    recomputed: bool = False,
+    gpu: bool = True,
 ) -> Work:
     """A forward and backward pass over one batch of the objective ``grounding``.
 
@@ -155,12 +161,13 @@ def step(
         masks: decoded of each.
         half: computed in bfloat16 by autocast.
         recomputed: the language model's layers are run again in the backward pass, and keep their inputs alone.
+        gpu: autocast as on GPUs, where it computes more in float32 than on CPUs.
     """
     assert isinstance(model.backbone, DecoderBackbone), "others are not counted"
     parts, later = [_language(model.backbone, batch, half, recomputed)], 0.0
     count = min(images, len(batch.masks))
     if count:
-        parts.append(encoder(model.segmenter, count, half))
+        parts.append(encoder(model.segmenter, count, half, gpu))
         features, _ = _encoded(model.segmenter, half)
         marks = [min(masks, len(mask)) for mask in batch.masks[:count]]
         sizes = [mask.shape[1] * mask.shape[2] for mask in batch.masks[:count]]
@@ -207,11 +214,13 @@ def _language(backbone: DecoderBackbone, batch: GroundingBatch, half: bool, reco
     return Work(tower.kept + kept + watched + words, 0.0, operations)
 
 
-def encoder(segmenter: Segmenter, count: int, half: bool) -> Work:
+def encoder(segmenter: Segmenter, count: int, half: bool, gpu: bool = True) -> Work:
     """The segmenter's encoder, of which nothing is kept but the features. What passes is the widest attention: its
-    scores, with the positions added, and their softmax, which autocast computes in float32 from a copy."""
+    scores while the positions are added to them in two steps; on GPUs, where autocast computes the softmax in float32
+    from a copy, those and their softmax."""
     features, seen = _encoded(segmenter, half)
-    passing = segmenter.scores * (2.0 + 4.0 + 4.0 if half else 3 * 4.0)
+    each = 3 * 4.0 if not half else 2.0 + 4.0 + 4.0 if gpu else 3 * 2.0
+    passing = segmenter.scores * each
     return Work(count * features.numel() * (2.0 if half else 4.0), count * passing, count * seen.operations)
 
 

@@ -47,7 +47,7 @@ class GroupTrainer(Guarded, GRPOTrainer):
         super().__init__(
             model=cast(Any, objective),
             reward_funcs=[_judging(name, judge) for name, judge in self._judges.items()],
-            args=_arguments(recipe, options),
+            args=_arguments(recipe, options, objective),
             train_dataset=Rows.from_dict({"prompt": [""]}),
             processing_class=objective.model.backbone.tokenizer,
         )
@@ -253,12 +253,12 @@ def _judging(name: str, judge: ModuleType) -> Any:
     return judged
 
 
-def _arguments(recipe: Recipe, options: Options) -> GRPOConfig:
+def _arguments(recipe: Recipe, options: Options, objective: Objective) -> GRPOConfig:
     """The recipe in trl's terms: a row of its batch is an answer. Advantages are scaled here, not there."""
     answers = replace(recipe, batch=recipe.batch * options.generations)
     return arguments(
         answers,
-        recipe.steps,
+        objective,
         GRPOConfig,
         bf16=False,  # autocast is the recipe's
         gradient_checkpointing=False,

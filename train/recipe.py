@@ -18,6 +18,7 @@ from data.settings import build
 
 RECIPES = Path(__file__).parent / "recipes"
 DEEPSPEED = Path(__file__).parent / "deepspeed"
+BUCKET = 500_000_000  # numbers in a bucket of ZeRO's, where the DeepSpeed file names no other
 
 
 @dataclass(frozen=True)
@@ -130,10 +131,19 @@ class Recipe:
                 raise ValueError(f"{name}: {getattr(self, name)} is below 0")
 
 
+def engine(recipe: Recipe, learn: int = BUCKET) -> dict[str, Any]:
+    """The recipe's DeepSpeed file. ZeRO's buckets hold no more than the ``learn`` numbers that learn: DeepSpeed makes a
+    whole one in every step, of 2 GB unless it is told otherwise."""
+    held: dict[str, Any] = json.loads((DEEPSPEED / f"{recipe.deepspeed}.json").read_text(encoding="utf-8"))
+    zero = held.get("zero_optimization", {})
+    if zero.get("stage", 0):
+        zero["reduce_bucket_size"] = min(learn, int(zero.get("reduce_bucket_size", BUCKET)))
+    return held
+
+
 def zero_stage(recipe: Recipe) -> int:
     """The ZeRO stage of the recipe's DeepSpeed file."""
-    settings = json.loads((DEEPSPEED / f"{recipe.deepspeed}.json").read_text(encoding="utf-8"))
-    return int(settings.get("zero_optimization", {}).get("stage", 0))
+    return int(engine(recipe).get("zero_optimization", {}).get("stage", 0))
 
 
 def names() -> list[str]:

@@ -5,7 +5,6 @@ built in shapes alone.
 """
 
 import dataclasses
-import json
 import os
 import shutil
 import time
@@ -32,7 +31,7 @@ from train import budget, lora, objectives, origin, rounded
 from train.batches import GroundingBatch
 from train.conversations import root
 from train.parameters import counts, select
-from train.recipe import DEEPSPEED, Recipe
+from train.recipe import Recipe, engine
 
 FEW = 2000  # texts that a tokenizer of the right size is trained on here
 SMALL = 64_000_000  # bytes of annotations that are opened here; more of them take longer than a rehearsal should
@@ -56,7 +55,7 @@ def rehearse(recipe: Recipe) -> Iterator[str]:
     """
     yield yaml.safe_dump(dataclasses.asdict(recipe), sort_keys=False, width=110).rstrip()
     machines = hosts(recipe)
-    zero = budget.Zero.read(deepspeed(recipe), sum(machines.values()) or recipe.processes)
+    zero = budget.Zero.read(engine(recipe), sum(machines.values()) or recipe.processes)
     yield f"processes  {_processes(recipe, machines)}"
     yield f"weights    {'; '.join(_weights(where) for where in (recipe.init, *recipe.take.values()))}"
     built = shapes(recipe)
@@ -122,12 +121,6 @@ def hosts(recipe: Recipe) -> dict[str, int]:
         return dict(fetch_hostfile(recipe.hosts))
     except Exception as error:  # it raises what it likes
         raise ValueError(f"hosts: {recipe.hosts} is no hostfile ({error}): write 'node1 slots=8' a line") from error
-
-
-def deepspeed(recipe: Recipe) -> dict[str, Any]:
-    """The DeepSpeed configuration that a recipe names."""
-    held = json.loads((DEEPSPEED / f"{recipe.deepspeed}.json").read_text(encoding="utf-8"))
-    return held if isinstance(held, dict) else {}
 
 
 def _processes(recipe: Recipe, machines: dict[str, int]) -> str:
@@ -228,9 +221,9 @@ def _parameters(objective: nn.Module) -> str:
     return "\n".join([*lines, *(f"  {part:26} {learn:15,} {total:16,}" for part, learn, total in rows)])
 
 
-def work_of(recipe: Recipe, built: Built) -> budget.Work | None:
-    """The work of one batch of the run's own data; None of an objective that is none of grounding's, and of a backbone
-    whose layers are not known."""
+def work_of(recipe: Recipe, built: Built, gpu: bool = True) -> budget.Work | None:
+    """The work of one batch of the run's own data, as on GPUs unless ``gpu`` is False; None of an objective that is not
+    grounding's, and of a backbone whose layers are not known."""
     if recipe.objective != "grounding" or not isinstance(built.model.backbone, DecoderBackbone):
         return None
     data = built.module.dataset(built.model, built.options, recipe.first, recipe.batch)
@@ -239,7 +232,7 @@ def work_of(recipe: Recipe, built: Built) -> budget.Work | None:
         return None
     images = len(batch.masks) if recipe.published else built.options.images
     masks = 10**6 if recipe.published else built.options.masks
-    return budget.step(built.model, batch, images, masks, recipe.precision == "bf16", recipe.recompute)
+    return budget.step(built.model, batch, images, masks, recipe.precision == "bf16", recipe.recompute, gpu)
 
 
 def memory(objective: nn.Module, zero: budget.Zero, work: budget.Work | None, few: Collection[str] = ()) -> str:

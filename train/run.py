@@ -137,7 +137,7 @@ def train(recipe: Recipe, restart: bool = False) -> None:
         trainer = StageTrainer(
             objective,
             recipe,
-            arguments(recipe, recipe.steps),
+            arguments(recipe, objective),
             collate=collate,
             bucketed=bucketed,
             train_dataset=data,

@@ -18,7 +18,7 @@ from transformers import TrainingArguments
 from data.tally import Tally
 from train.guarded import Guarded
 from train.parameters import groups
-from train.recipe import DEEPSPEED, Recipe
+from train.recipe import Recipe, engine
 from train.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -27,13 +27,19 @@ log = logging.getLogger(__name__)
 A = TypeVar("A", bound=TrainingArguments)
 
 
-def arguments(recipe: Recipe, total_steps: int, kind: type[A] = TrainingArguments, **more: Any) -> A:  # type: ignore[assignment]
-    """The recipe in the Trainer's own terms, or in those of a ``kind`` of Trainer that knows ``more``."""
+def arguments(
+    recipe: Recipe,
+    objective: nn.Module,
+    kind: type[A] = TrainingArguments,  # type: ignore[assignment]
+    **more: Any,
+) -> A:
+    """The recipe in the Trainer's own terms, or in those of a ``kind`` of Trainer that knows ``more``; in the
+    ``objective`` it is marked what learns."""
     return kind(
         output_dir=str(Path(recipe.out) / "checkpoints"),
         per_device_train_batch_size=recipe.batch,
         gradient_accumulation_steps=recipe.accumulate,
-        max_steps=total_steps,
+        max_steps=recipe.steps,
         lr_scheduler_type="warmup_stable_decay" if recipe.decay else "constant_with_warmup",
         lr_scheduler_kwargs=(
             {"num_decay_steps": recipe.decay, "decay_type": recipe.decay_shape} if recipe.decay else None
@@ -49,7 +55,7 @@ def arguments(recipe: Recipe, total_steps: int, kind: type[A] = TrainingArgument
         seed=recipe.seed,
         report_to=list(recipe.report),
         run_name=Path(recipe.out).name,
-        deepspeed=str(DEEPSPEED / f"{recipe.deepspeed}.json"),
+        deepspeed=engine(recipe, sum(p.numel() for p in objective.parameters() if p.requires_grad)),
         use_cpu=not torch.cuda.is_available(),
         dataloader_num_workers=recipe.workers,
         dataloader_persistent_workers=recipe.workers > 0,

@@ -150,6 +150,7 @@ def test_the_segmenter_counts_for_the_pictures_and_masks_that_go_through_it():
     none, one, two = (budget.step(model, given, images, 2, half=True) for images in (0, 1, 2))
     assert none.passing == 0 and two.passing == 2 * one.passing == 2 * 2 * (8 * 8) ** 2 * 10
     assert none.more == 0 < one.later < one.kept and one.more == max(0, one.passing - one.later)
+    assert budget.encoder(model.segmenter, 1, half=True, gpu=False).passing == (8 * 8) ** 2 * 2 * 6
     assert none.kept < one.kept < two.kept and none.operations < one.operations < two.operations
 
 

@@ -91,3 +91,13 @@ def test_a_recipe_survives_being_written_out(tmp_path):
     path = tmp_path / "again.yaml"
     path.write_text(yaml.safe_dump(dataclasses.asdict(loaded)))
     assert recipe.load(str(path)) == loaded
+
+
+def test_a_bucket_of_zeros_is_no_larger_than_what_learns():
+    loaded = recipe.load("tiny/pretrain")
+    assert "reduce_bucket_size" not in recipe.engine(loaded, 7)["zero_optimization"]
+    for name in ("zero1", "zero2", "zero2_offload", "zero3", "zero3_offload"):
+        divided = recipe.load("tiny/pretrain", [f"deepspeed={name}"])
+        assert recipe.engine(divided, 7)["zero_optimization"]["reduce_bucket_size"] == 7
+        assert recipe.engine(divided, 10**10)["zero_optimization"]["reduce_bucket_size"] <= 5e8
+        assert recipe.zero_stage(divided) == int(name[4])
