@@ -133,7 +133,7 @@ def stream(opened: Sequence[Dataset], model: GroundingModel) -> mixture.Mixture[
     """The mixture that training reads, every picture as often as any other."""
     members = [mixture.Read(dataset) for dataset in opened]
     weights = [float(len(dataset)) for dataset in opened]
-    return mixture.Mixture(members, weights, MOST, make=grounding.maker(model))
+    return mixture.Mixture(members, weights, MOST, make=grounding.packer(model))
 
 
 def measure(items: mixture.Mixture[Item], model: GroundingModel, opened: Sequence[Dataset]) -> tuple[int, Clock]:

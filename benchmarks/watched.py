@@ -122,7 +122,7 @@ def told(found: dict[str, Any], asked: recipe.Recipe) -> dict[str, Any]:
         found["tokens"] = sum(int((batch.chat.block >= 0).sum()) for batch in given)
         estimate = rehearsal.work_of(asked, built, torch.cuda.is_available())
         assert estimate is not None
-        zero = budget.Zero.read(recipe.engine(asked), torch.distributed.get_world_size())
+        zero = budget.Zero.read(recipe.deepspeed_settings(asked), torch.distributed.get_world_size())
         parts = budget.state(built.objective, zero).device
         found["estimate"] = {**parts, "activations": estimate.kept, "more while SAM encodes": estimate.more}
         return found

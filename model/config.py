@@ -9,9 +9,11 @@ from typing import Any, Literal
 
 import yaml
 
+from data.sample import REJ, SEG
 from data.settings import build
 from model import policy
 
+MARKS = (("seg", SEG), ("rej", REJ))  # a backbone's options, and what they are where it does not say
 PRESETS = Path(__file__).parent / "presets"
 
 
@@ -81,11 +83,17 @@ def _values(name: str) -> dict[str, Any]:
     return {**below, **values}
 
 
-def sized(config: ModelConfig, words: int) -> ModelConfig:
-    """The configuration with a language model that knows at least so many ``words``."""
+def with_vocabulary(config: ModelConfig, tokens: int) -> ModelConfig:
+    """The configuration with a language model that knows at least so many ``tokens``."""
     text = config.backbone.options["text"]
-    text = {**text, "vocab_size": max(words, text.get("vocab_size", 0))}
+    text = {**text, "vocab_size": max(tokens, text.get("vocab_size", 0))}
     return dataclasses.replace(config, backbone=Part(config.backbone.family, {**config.backbone.options, "text": text}))
+
+
+def new_marks(held: ModelConfig, made: ModelConfig) -> list[str]:
+    """The marks, as a tokenizer spells them, that a model made of another has and that one had not."""
+    before, now = (([each.backbone.options.get(key, mark) for key, mark in MARKS]) for each in (held, made))
+    return [new for old, new in zip(before, now, strict=True) if old is None and new is not None]
 
 
 def read(path: Path) -> ModelConfig:

@@ -164,10 +164,13 @@ def write(labels: Sequence[str], boxes: Sequence[Box | None], frame: Frame) -> s
         frame: original pixels -> the numbers to write.
     """
     items: list[dict[str, object]] = []
+    left, top, right, bottom = frame.window  # a box keeps a number's width, and stays in the picture
     for label, box in zip(labels, boxes, strict=True):
         if box is not None:
             low, high = np.rint(frame.points(np.array(box).reshape(2, 2)) + 0.5).astype(int)
-            items.append({"bbox_2d": [*low.tolist(), *np.maximum(high, low + 1).tolist()], "label": label})
+            low = np.clip(low, (left, top), (right - 1, bottom - 1))
+            high = np.clip(high, low + 1, (right, bottom))
+            items.append({"bbox_2d": [*low.tolist(), *high.tolist()], "label": label})
     return json.dumps(items, ensure_ascii=False)
 
 

@@ -1,6 +1,9 @@
 """Checkpoint folders: their tensors as they are stored, a new one put in an old one's place, and what is wrong."""
 
+import fcntl
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import safetensors
@@ -31,6 +34,14 @@ def put(folder: Path, made: Path) -> None:
             old.rename(folder)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """One process at a time; the others wait. The file stays."""
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # given back when the file is closed, also by a process that is killed
+        yield
 
 
 def load(module: nn.Module, path: Path) -> None:

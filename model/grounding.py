@@ -22,7 +22,7 @@ from data.settings import build as settings
 from model import backbones, folders, prompting, published, segmenters
 from model import config as configs
 from model.backbones.base import Backbone
-from model.config import ModelConfig, sized
+from model.config import ModelConfig
 from model.offload import Offload
 from model.placement import PLAIN, Placement
 from model.policy import Choice, LayerPolicy, Use
@@ -30,7 +30,7 @@ from model.policy import Options as LayerOptions
 from model.prompting.base import ChannelBase, Evidence, Heard, SegPrompts
 from model.segmenters.base import Features, Segmenter
 from model.similarity import similarity
-from model.tokens import begin_marks, lacking
+from model.tokens import begin_marks
 from model.tracing import Trace
 
 Talk = Sequence[tuple[str, str | None]]  # questions and answers, the last answer open
@@ -346,9 +346,10 @@ class GroundingModel(nn.Module):
         folder = Path(folder)
         if not folder.is_dir():
             raise ValueError(f"no checkpoint at {folder}: name a folder that `pinpoint train` or a download has made")
-        config = configs.read(folder / "config.json")
+        config, new = configs.read(folder / "config.json"), list[str]()
         if change is not None:
-            config = change(config)
+            held, config = config, change(config)
+            new = configs.new_marks(held, config)
         if layer is not None:
             try:
                 config = replace(config, layer=replace(config.layer, at_use=layer))
@@ -361,13 +362,13 @@ class GroundingModel(nn.Module):
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder / "backbone", local_files_only=True)
             network = family.load(folder / "backbone", options, placement.weights(stored), settled)
-            if change is not None and lacking(tokenizer, (options.seg, options.rej)):
-                begin_marks(network, tokenizer)
-                config = sized(config, len(network.get_input_embeddings().weight))
         except torch.OutOfMemoryError as error:
             raise folders.no_room(settled.device) from error
         except Exception as error:  # a damaged file makes the libraries raise nearly anything
             raise folders.damaged(folder / "backbone", error) from error
+        if new:
+            begin_marks(network, tokenizer, new)
+            config = configs.with_vocabulary(config, len(network.get_input_embeddings().weight))
         try:
             model = cls.assemble(config, network, tokenizer)
         except ValueError as error:

@@ -70,29 +70,24 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
     return made
 
 
-def add_marks(tokenizer: PreTrainedTokenizerBase, lstrip: bool = False) -> int:
-    """Add ``<SEG>`` and ``<REJ>`` where they are missing; returns how many were. With ``lstrip`` a mark takes the space
-    before it in, so that the word before it predicts it; :func:`spaced` brings the space back."""
-    marks = [AddedToken(mark, lstrip=lstrip, normalized=False, special=False) for mark in (SEG, REJ)]
-    return int(tokenizer.add_tokens(marks))
+def add_marks(tokenizer: PreTrainedTokenizerBase, lstrip: bool = False, marks: Iterable[str] = (SEG, REJ)) -> int:
+    """Add marks where they are missing; returns how many were. With ``lstrip`` a mark takes the space before it in, so
+    that the word before it predicts it; :func:`spaced` brings the space back."""
+    added = [AddedToken(mark, lstrip=lstrip, normalized=False, special=False) for mark in marks]
+    return int(tokenizer.add_tokens(added))
 
 
-def lacking(tokenizer: PreTrainedTokenizerBase, spelled: Iterable[str | None]) -> list[str]:
-    """The marks, as a model spells them (None: it has none), that a tokenizer does not have."""
-    return [mark for mark in spelled if mark is not None and mark not in tokenizer.get_vocab()]
-
-
-def begin_marks(network: Any, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Add the marks that are missing to a language model that never wrote any. Their rows begin as the mean of all
-    others: a random one would be far likelier than any word."""
-    others = sorted(tokenizer.get_vocab().values())
-    add_marks(tokenizer, lstrip=True)
-    new = sorted({tokenizer.get_vocab()[mark] for mark in (SEG, REJ)} - set(others))
+def begin_marks(network: Any, tokenizer: PreTrainedTokenizerBase, marks: Iterable[str] = (SEG, REJ)) -> None:
+    """Add marks to a language model that never wrote them. The rows of those that its tokenizer does not have begin as
+    the mean of all others: a random one would be far likelier than any word."""
+    marks, others = tuple(marks), sorted(tokenizer.get_vocab().values())
+    add_marks(tokenizer, lstrip=True, marks=marks)
+    new = sorted({tokenizer.get_vocab()[mark] for mark in marks} - set(others))
     if len(tokenizer) > len(network.get_input_embeddings().weight):
         network.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     with torch.no_grad():
         for layer in (network.get_input_embeddings(), network.get_output_embeddings()):
-            layer.weight[new] = layer.weight[others].float().mean(dim=0).to(layer.weight.dtype)
+            layer.weight[new] = layer.weight[others].mean(dim=0, dtype=torch.float32).to(layer.weight.dtype)
 
 
 def spaced(text: str) -> str:

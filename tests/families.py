@@ -246,13 +246,13 @@ def chatml() -> PreTrainedTokenizerBase:
     return made
 
 
-def write_hub(folder: Path, family: str) -> None:
+def write_hub(folder: Path, family: str, **text: object) -> None:
     """A network of a family as its authors release it: it knows no mark, and its chat template does not tell which
-    words are an answer."""
+    words are an answer. ``text`` are settings of its language model."""
     options = {name: value for name, value in OPTIONS[family].items() if name != "image"}
-    options |= {"text": {**options["text"], "max_position_embeddings": 8192}, "seg": None, "rej": None}
+    options |= {"text": {**options["text"], "max_position_embeddings": 8192, **text}, "seg": None, "rej": None}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("model.tokens.add_marks", lambda tokenizer, lstrip: 0)
+        patch.setattr("model.tokens.add_marks", lambda *_, **__: 0)
         tokenizer = chatml() if family != "llava_next" else train_tokenizer(tiny.TEXTS * 4, 400)
     tokenizer.chat_template = "{{ messages[0]['role'] }}"
     made = GroundingModel.build(tiny.config(backbone={"family": family, "options": options}), tokenizer)

@@ -28,8 +28,8 @@ class Item:
         source: which dataset of a mixture it comes from; "" where there is but one.
         void: ``(M, H, W)`` bool, pixels that count neither way at each mark; None where there are none.
         ids: of the samples, one for each conversation.
-        unseen: tokens that the picture takes beyond its placeholders in ``chats``, where it takes as many as its size
-            needs.
+        picture_tokens: that the picture will take beyond its placeholders in ``chats``, of which families with pictures
+            at their own size write one.
     """
 
     mllm: torch.Tensor
@@ -40,7 +40,7 @@ class Item:
     source: str = ""
     void: torch.Tensor | None = None
     ids: tuple[str, ...] = ()
-    unseen: int = 0
+    picture_tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,9 @@ def _stacked(pictures: Sequence[torch.Tensor]) -> torch.Tensor:
 
 def length(item: Item) -> int:
     """Tokens of an image's packed row."""
-    return sum(len(chat.ids) for chat in item.chats) - item.chats[0].prefix * (len(item.chats) - 1) + item.unseen
+    return (
+        sum(len(chat.ids) for chat in item.chats) - item.chats[0].prefix * (len(item.chats) - 1) + item.picture_tokens
+    )
 
 
 def bucketed(items: Sequence[Item], lots: int) -> list[list[Item]]:

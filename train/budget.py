@@ -20,7 +20,7 @@ from model.grounding import GroundingModel
 from model.prompting.base import SegPrompts
 from model.segmenters.base import Features, Segmenter
 from train.batches import GroundingBatch
-from train.recipe import BUCKET
+from train.recipe import BUCKET, number
 from train.rounded import BYTES as NF4
 
 LIVE = 1_000_000_000  # whole weights that stage 3 keeps at once, likewise
@@ -58,8 +58,8 @@ class Zero:
             processes,
             off("offload_optimizer"),
             off("offload_param"),
-            _number(held.get("reduce_bucket_size"), BUCKET),
-            _number(held.get("stage3_max_live_parameters"), LIVE),
+            number(held.get("reduce_bucket_size"), BUCKET),
+            number(held.get("stage3_max_live_parameters"), LIVE),
         )
 
 
@@ -165,7 +165,7 @@ def step(
     """
     assert isinstance(model.backbone, DecoderBackbone), "others are not counted"
     parts, later = [_language(model.backbone, batch, half, recomputed)], 0.0
-    count = min(images, len(batch.masks))
+    count = min(images, len(batch.masks)) if model.listener is None else 0  # words alone are learned of coordinates
     if count:
         parts.append(encoder(model.segmenter, count, half, gpu))
         features, _ = _encoded(model.segmenter, half)
@@ -179,7 +179,8 @@ def step(
 
 
 def _language(backbone: DecoderBackbone, batch: GroundingBatch, half: bool, recomputed: bool) -> Work:
-    """The tower and the language model. The weights are taken for half precision where autocast multiplies in it."""
+    """The tower and the language model, without what DeepStack adds between layers. The weights are taken for half
+    precision where autocast multiplies in it."""
     network, sizes = backbone.network, batch.chat.sizes
     chat = backbone.expanded(batch.chat)
     count, length = chat.ids.shape
@@ -341,7 +342,3 @@ def rate(device: torch.device, half: bool, timer: Callable[[], float]) -> float:
 def _wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-
-
-def _number(value: Any, default: int) -> int:
-    return default if value in (None, "auto") else int(float(value))

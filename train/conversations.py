@@ -26,30 +26,33 @@ class Maker:
     def __call__(self, image: np.ndarray, samples: Sequence[Sample], source: str = "") -> Item:
         """See :func:`train.batches.make_item`."""
         if self.listener is not None:
-            samples = [replace(sample, turns=tuple(map(self._spoken(sample), sample.turns))) for sample in samples]
+            samples = [
+                replace(sample, turns=tuple(map(self._in_coordinates(sample), sample.turns))) for sample in samples
+            ]
         backbone = self.backbone
         item = make_item(image, samples, backbone.encode_chat, backbone.prepare, self.prepare_sam, source=source)
         held = item.chats[0].ids == backbone.image_id
-        return replace(item, unseen=backbone.tokens(item.size) - int(held.sum()))
+        return replace(item, picture_tokens=backbone.tokens(item.size) - int(held.sum()))
 
-    def _spoken(self, sample: Sample) -> Callable[[Turn], Turn]:
+    def _in_coordinates(self, sample: Sample) -> Callable[[Turn], Turn]:
         """What makes a turn one that asks for coordinates and gives them, without marks."""
         listener, frame = self.listener, self.backbone.input_frame(sample.size)
         assert listener is not None
 
-        def spoken(turn: Turn) -> Turn:
+        def written(turn: Turn) -> Turn:
             labels = [target.phrase for target in turn.targets]
             boxes = [None if target.rle is None else _edges(masks.box(target.rle)) for target in turn.targets]
             answer = listener.say(labels, boxes, frame) if turn.targets else turn.answer
             return replace(turn, question=listener.put(turn.question), answer=answer, targets=())
 
-        return spoken
+        return written
 
 
-def _edges(box: list[float]) -> Box:
-    """Left, top, width and height of pixels -> the edges round them, where an integer is the centre of a pixel."""
+def _edges(box: list[float]) -> Box | None:
+    """Left, top, width and height of pixels -> the edges round them, where an integer is the centre of a pixel; None of
+    an empty mask."""
     left, top, width, height = box
-    return (left - 0.5, top - 0.5, left + width - 0.5, top + height - 0.5)
+    return (left - 0.5, top - 0.5, left + width - 0.5, top + height - 0.5) if width and height else None
 
 
 class Conversations(Dataset[Item]):
@@ -139,7 +142,7 @@ def stream(
     )
 
 
-def maker(model: GroundingModel) -> Callable[[mixture.Pack], Item]:
+def packer(model: GroundingModel) -> Callable[[mixture.Pack], Item]:
     """What makes an item of a picture and its conversations, in a data worker."""
     return functools.partial(_item, Maker(model))
 

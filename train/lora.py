@@ -67,11 +67,13 @@ def _marks(model: GroundingModel) -> dict[str, list[int]]:
     """The marks' rows, by the layer that has them.
 
     Raises:
-        ValueError: embedding and head are one.
+        ValueError: embedding and head are one, or there are no marks.
     """
     if model.backbone.is_tied:
         raise ValueError("lora: marks: embedding and head are one here: name embed_tokens in 'train' instead")
     rows = [index for index in model.backbone.mark_ids if index >= 0]
+    if not rows:
+        raise ValueError("lora: marks: this model has none: leave it out, or name a preset whose channels hear marks")
     return {"embed_tokens": rows, "lm_head": rows}
 
 

@@ -2,9 +2,10 @@
 
 import functools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,7 +17,7 @@ from model.config import ModelConfig, Part
 from model.grounding import GroundingModel
 from model.placement import PLAIN
 from model.released import here, near, table
-from model.released.pair import find, pair
+from model.released.pair import RECORD, find, pair
 from train import rounded
 from train.recipe import Recipe
 
@@ -28,12 +29,11 @@ def folder(name: str) -> Path:
     Raises:
         ValueError: it is not there.
     """
-    backbone, plus, segmenter = name.partition("+")
-    if plus and not Path(name).exists():
-        return pair(find(backbone, "backbone"), find(segmenter, "segmenter"))
     found = here(name)
-    if found is not None:
+    if found is not None and not (found / RECORD).is_file():
         return found
+    for backbone, segmenter in splits(name):
+        return pair(find(backbone, "backbone"), find(segmenter, "segmenter"))
     release = table().releases.get(name)
     if release is not None and not release.is_part:
         raise ValueError(f"{name} is not here yet: run `pinpoint download {name}` first")
@@ -43,6 +43,14 @@ def folder(name: str) -> Path:
         + (f"did you mean {close!r}? " if close else "")
         + "Run the recipe before this one, or name a folder that holds config.json, or BACKBONE+SEGMENTER"
     )
+
+
+def splits(name: str) -> Iterator[tuple[str, str]]:
+    """The ways to read a name as BACKBONE+SEGMENTER, each a release or a folder; a path may have a plus of its own."""
+    for place in (index for index, sign in enumerate(name) if sign == "+"):
+        parts = name[:place], name[place + 1 :]
+        if all(part in table().releases or (Path(part) / "config.json").is_file() for part in parts):
+            yield parts
 
 
 def check(recipe: Recipe) -> None:
@@ -74,10 +82,14 @@ def configured(recipe: Recipe, held: ModelConfig) -> ModelConfig:
     it is to train as was published, with that system's way to bring pictures in."""
     assert recipe.preset is not None
     chosen = configs.preset(recipe.preset)
-    options = {**held.backbone.options, "rej": chosen.backbone.options.get("rej", REJ)}
-    if options.get("seg", SEG) is None and not any(prompting.load(name).Channel.listens for name in chosen.channels):
-        options["seg"] = SEG  # two released networks have no mark
+    options, tokens = dict(held.backbone.options), held.max_new_tokens
     channels, layer, published = chosen.channels, chosen.layer, None
+    if any(prompting.load(name).Channel.listens for name in channels):
+        options["rej"] = chosen.backbone.options.get("rej", REJ)
+        channels, tokens = heard(channels, held.channels), max(tokens, chosen.max_new_tokens)
+    else:  # as the tokenizer spells them; two released networks have none
+        options["seg"] = options.get("seg", SEG) or SEG
+        options["rej"] = chosen.backbone.options.get("rej", REJ) and (options.get("rej", REJ) or REJ)
     if recipe.published:
         from model import convert
 
@@ -91,7 +103,14 @@ def configured(recipe: Recipe, held: ModelConfig) -> ModelConfig:
         channels=channels,
         layer=layer,
         published=published,
+        max_new_tokens=tokens,
     )
+
+
+def heard(channels: Mapping[str, dict[str, Any]], held: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The channels of a preset that hears coordinates; what they count is the model's own, whatever the preset says."""
+    own = {name: {key: values[key] for key in ("frame",) if key in values} for name, values in held.items()}
+    return {name: {**values, **own.get(name, {})} for name, values in channels.items()}
 
 
 def read(recipe: Recipe) -> GroundingModel:

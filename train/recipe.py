@@ -45,8 +45,8 @@ class Recipe:
     Attributes:
         objective: a file of :mod:`train.objectives`.
         options: the settings of that objective, typed by its ``Options``.
-        init: a preset of :mod:`model.presets` (random weights), a Pinpoint checkpoint folder, or the name of a release
-            that was downloaded ("llava-1.5-7b").
+        init: a preset of :mod:`model.presets` (random weights), a Pinpoint checkpoint folder, the name of a release
+            that was downloaded ("llava-1.5-7b"), or BACKBONE+SEGMENTER, two released parts.
         preset: the preset whose channels, layer policy and marks are put on the networks of ``init``, new; as ``init``
             has them if None.
         published: the published system's losses and coordinates, faults included; ``preset`` is then its name.
@@ -131,19 +131,24 @@ class Recipe:
                 raise ValueError(f"{name}: {getattr(self, name)} is below 0")
 
 
-def engine(recipe: Recipe, learn: int = BUCKET) -> dict[str, Any]:
+def deepspeed_settings(recipe: Recipe, learn: int = BUCKET) -> dict[str, Any]:
     """The recipe's DeepSpeed file. ZeRO's buckets hold no more than the ``learn`` numbers that learn: DeepSpeed makes a
-    whole one in every step, of 2 GB unless it is told otherwise."""
+    whole one, of 2 GB unless it is told otherwise."""
     held: dict[str, Any] = json.loads((DEEPSPEED / f"{recipe.deepspeed}.json").read_text(encoding="utf-8"))
-    zero = held.get("zero_optimization", {})
+    zero = held.get("zero_optimization") or {}
     if zero.get("stage", 0):
-        zero["reduce_bucket_size"] = min(learn, int(zero.get("reduce_bucket_size", BUCKET)))
+        zero["reduce_bucket_size"] = min(learn, number(zero.get("reduce_bucket_size"), BUCKET))
     return held
+
+
+def number(value: Any, default: int) -> int:
+    """A number of a DeepSpeed file, which may leave it open."""
+    return default if value in (None, "auto") else int(float(value))
 
 
 def zero_stage(recipe: Recipe) -> int:
     """The ZeRO stage of the recipe's DeepSpeed file."""
-    return int(engine(recipe).get("zero_optimization", {}).get("stage", 0))
+    return int((deepspeed_settings(recipe).get("zero_optimization") or {}).get("stage", 0))
 
 
 def names() -> list[str]:

@@ -26,12 +26,12 @@ from model import config as configs
 from model.backbones._decoder import DecoderBackbone
 from model.grounding import GroundingModel
 from model.released.download import gigabytes
-from model.tokens import add_marks, lacking
+from model.tokens import add_marks
 from train import budget, lora, objectives, origin, rounded
 from train.batches import GroundingBatch
 from train.conversations import root
 from train.parameters import counts, select
-from train.recipe import Recipe, engine
+from train.recipe import Recipe, deepspeed_settings
 
 FEW = 2000  # texts that a tokenizer of the right size is trained on here
 SMALL = 64_000_000  # bytes of annotations that are opened here; more of them take longer than a rehearsal should
@@ -55,7 +55,7 @@ def rehearse(recipe: Recipe) -> Iterator[str]:
     """
     yield yaml.safe_dump(dataclasses.asdict(recipe), sort_keys=False, width=110).rstrip()
     machines = hosts(recipe)
-    zero = budget.Zero.read(engine(recipe), sum(machines.values()) or recipe.processes)
+    zero = budget.Zero.read(deepspeed_settings(recipe), sum(machines.values()) or recipe.processes)
     yield f"processes  {_processes(recipe, machines)}"
     yield f"weights    {'; '.join(_weights(where) for where in (recipe.init, *recipe.take.values()))}"
     built = shapes(recipe)
@@ -84,15 +84,17 @@ def shapes(recipe: Recipe) -> Built:
     else:
         folder = origin.folder(recipe.init)
         config = configs.read(folder / "config.json")
+        new: list[str] = []
         if recipe.preset is not None:
-            config = origin.configured(recipe, config)
+            held, config = config, origin.configured(recipe, config)
+            new = configs.new_marks(held, config)
         try:
             words = AutoTokenizer.from_pretrained(folder / "backbone", local_files_only=True)
         except Exception as error:  # a damaged file makes the library raise nearly anything
             raise ValueError(f"{folder / 'backbone'} has no tokenizer, or a damaged one: fetch it again") from error
-        if recipe.preset is not None and lacking(words, (config.backbone.options.get(name) for name in ("seg", "rej"))):
-            add_marks(words)
-            config = configs.sized(config, len(words))
+        if new:
+            add_marks(words, marks=new)
+            config = configs.with_vocabulary(config, len(words))
     model = GroundingModel.build(config, words, "meta")
     if recipe.lora is not None:
         lora.attach(model, recipe.lora)

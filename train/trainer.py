@@ -18,7 +18,7 @@ from transformers import TrainingArguments
 from data.tally import Tally
 from train.guarded import Guarded
 from train.parameters import groups
-from train.recipe import Recipe, engine
+from train.recipe import Recipe, deepspeed_settings
 from train.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def arguments(
         seed=recipe.seed,
         report_to=list(recipe.report),
         run_name=Path(recipe.out).name,
-        deepspeed=engine(recipe, sum(p.numel() for p in objective.parameters() if p.requires_grad)),
+        deepspeed=deepspeed_settings(recipe, sum(p.numel() for p in objective.parameters() if p.requires_grad)),
         use_cpu=not torch.cuda.is_available(),
         dataloader_num_workers=recipe.workers,
         dataloader_persistent_workers=recipe.workers > 0,

@@ -143,13 +143,13 @@ class DecoderBackbone(Backbone):
         row, column = (batch.labels[:, 1:] != -100).nonzero(as_tuple=True)
         targets = batch.labels[row, column + 1]
         is_mark = torch.isin(targets, torch.tensor(self.mark_ids, device=targets.device))
-        length, places, counts = batch.ids.shape[1], [], []
+        length, taken_at, counts = batch.ids.shape[1], [], []
         for index, size in enumerate(batch.sizes):
             here = is_mark & (row == index)
             image = self._grid_places(batch.ids[index], size)
-            places += [index * length + image, index * length + column[here]]
+            taken_at += [index * length + image, index * length + column[here]]
             counts += [len(image), int(here.sum())]
-        inputs, rows = self._inputs(batch.ids, batch.prepared, batch.sizes), torch.cat(places)
+        inputs, rows = self._inputs(batch.ids, batch.prepared, batch.sizes), torch.cat(taken_at)
         embeds = cast(torch.Tensor, inputs["inputs_embeds"])
         into = None if torch.is_grad_enabled() else embeds.new_empty(len(self.layers), len(rows), self.state_size)
         with self.watch(rows, into) as seen:

@@ -182,6 +182,13 @@ class ChannelBase(nn.Module):
         """
         raise TypeError(f"{type(self).__module__} does not define hear")
 
+    def check_taught(self) -> None:
+        """See that a channel that :attr:`listens` can be told the answers to learn.
+
+        Raises:
+            ValueError: its answers hold more than what is known.
+        """
+
     def say(self, labels: Sequence[str], boxes: Sequence[Box | None], frame: Frame) -> str:
         """The answer to learn, of a channel that :attr:`listens`.
 
@@ -190,8 +197,5 @@ class ChannelBase(nn.Module):
             boxes: theirs, left, top, right, bottom in original pixels, an integer the centre of one; None where a
                 target is not there.
             frame: original pixels -> the language model's input.
-
-        Raises:
-            ValueError: its answers hold more than what is known.
         """
         raise TypeError(f"{type(self).__module__} does not define say")

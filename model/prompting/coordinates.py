@@ -1,6 +1,6 @@
 """Coordinates in text: the model writes boxes and points in its answer, and they prompt any segmenter.
 
-It learns nothing: a language model that knows such a form, and a segmenter, go together as they were released. The
+It has no weights: a language model that knows such a form, and a segmenter, go together as they were released. The
 forms and their sources are told in :mod:`model.coordinates`.
 """
 
@@ -118,8 +118,8 @@ class Channel(ChannelBase):
         )
         return Heard(tuple(spoken), tuple(notes))
 
-    def say(self, labels: Sequence[str], boxes: Sequence[Box | None], frame: Frame) -> str:
-        """A list of the boxes, by :func:`model.coordinates.write`.
+    def check_taught(self) -> None:
+        """See :meth:`ChannelBase.check_taught`.
 
         Raises:
             ValueError: the wording asks for thoughts, whose words nobody knows.
@@ -129,6 +129,9 @@ class Channel(ChannelBase):
                 f"coordinates: the wording {self.options.wording!r} has thoughts, which no dataset tells: it learns by "
                 "objective: grpo"
             )
+
+    def say(self, labels: Sequence[str], boxes: Sequence[Box | None], frame: Frame) -> str:
+        """A list of the boxes, by :func:`model.coordinates.write`."""
         return write(labels, boxes, self.frame(frame))
 
 

@@ -5,6 +5,7 @@ of a language model there is one copy.
 """
 
 import dataclasses
+import hashlib
 import json
 import shutil
 import tempfile
@@ -45,6 +46,16 @@ class Place:
     name: str
     path: Path
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def released(self) -> bool:
+        """It is a download, whose files do not change, and no folder of a person's."""
+        return self.name in table().releases
+
+    @property
+    def called(self) -> str:
+        """Its name among the checkpoints: folders of one name in two places are two parts."""
+        return self.name if self.released else f"{self.name}-{hashlib.sha256(str(self.path).encode()).hexdigest()[:8]}"
 
 
 def find(name: str, role: str, cache: Path | None = None) -> Place:
@@ -92,12 +103,19 @@ def _whole(folder: Path) -> bool:
 
 
 def pair(backbone: Place, segmenter: Place, checkpoints: Path = CHECKPOINTS) -> Path:
-    """The checkpoint of two parts, made if it is not there or is of other files.
+    """The checkpoint of two parts, made if it is not there or is of other files; by one of several processes that begin
+    together.
 
     Raises:
         ValueError: a part is of no family that is known, or damaged; or something else has the checkpoint's name.
     """
-    target = checkpoints / f"{backbone.name}+{segmenter.name}"
+    target = checkpoints / f"{backbone.called}+{segmenter.called}"
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    with folders.locked(checkpoints / f".{target.name}.lock"):
+        return _paired(backbone, segmenter, target)
+
+
+def _paired(backbone: Place, segmenter: Place, target: Path) -> Path:
     wanted = _record(backbone, segmenter)
     try:
         held = json.loads((target / RECORD).read_text(encoding="utf-8"))
@@ -108,7 +126,6 @@ def pair(backbone: Place, segmenter: Place, checkpoints: Path = CHECKPOINTS) -> 
     if held is None and target.exists():
         raise ValueError(f"{target} exists already and was not made of two parts: move it away")
     config, drawer = configured(backbone, segmenter)
-    checkpoints.mkdir(parents=True, exist_ok=True)
     write(config, backbone.path, drawer, target, wanted)
     return target.resolve()
 
@@ -225,9 +242,13 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
 def _record(backbone: Place, segmenter: Place) -> dict[str, Any]:
     """What a pair is of: the parts' places, settings, and the files of the one that is copied."""
     paths = [segmenter.path] if segmenter.path.is_file() else sorted(p for p in segmenter.path.iterdir() if p.is_file())
+
+    def changed(path: Path) -> list[int]:
+        return [] if segmenter.released else [path.stat().st_mtime_ns]
+
     return {
         "backbone": str(backbone.path),
         "settings": dict(backbone.settings),
         "segmenter": str(segmenter.path),
-        "files": [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in paths],
+        "files": [[path.name, path.stat().st_size, *changed(path)] for path in paths],
     }

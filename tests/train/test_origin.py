@@ -1,13 +1,16 @@
 """What a run begins with."""
 
 import dataclasses
+import shutil
 
 import pytest
 import torch
 from transformers import Sam2Model
 
 from data.sample import REJ, SEG
+from model import config
 from model.grounding import GroundingModel
+from model.released import pair
 from model.segmenters import sam2
 from tests import families, tiny
 from tests.model.segmenters import test_sam2
@@ -196,12 +199,13 @@ def test_each_published_system_takes_a_step_from_a_fresh_start(start, preset):
 # Two released networks
 
 
-@pytest.fixture(params=sorted(families.OPTIONS))
+@pytest.fixture(params=[(family, {}) for family in sorted(families.OPTIONS)] + [("qwen3_vl", {"vocab_size": 1000})])
 def parts(request, tmp_path, monkeypatch):
-    """The init of two folders as a hub has them."""
+    """The init of two folders as a hub has them; one has rows to spare for more tokens, as the released ones have."""
     monkeypatch.setattr("model.released.pair.pair.__defaults__", (tmp_path / "checkpoints",))
     torch.manual_seed(0)
-    families.write_hub(tmp_path / "talks", request.param)
+    family, text = request.param
+    families.write_hub(tmp_path / "talks", family, **text)
     Sam2Model(sam2.configured(test_sam2.TINY)).save_pretrained(tmp_path / "draws")
     return f"{tmp_path / 'talks'}+{tmp_path / 'draws'}"
 
@@ -219,7 +223,8 @@ def test_two_released_networks_learn_marks(parts, tmp_path):
     held = model.state_dict()
     for name, value in stock.state_dict().items():
         if not name.startswith("channels."):
-            assert torch.equal(held[name][: len(value)], value), name
+            old = slice(known if name.endswith(("embed_tokens.weight", "lm_head.weight")) else len(value))
+            assert torch.equal(held[name][old], value[old]), name
     words = held["backbone.network.model.language_model.embed_tokens.weight"]
     torch.testing.assert_close(words[rows], words[:known].mean(dim=0).expand(2, -1))
 
@@ -239,8 +244,33 @@ def test_two_released_networks_learn_marks(parts, tmp_path):
 
 
 def test_two_released_networks_keep_to_coordinates(parts):
+    """Its form is the preset's, what it counts its own; and there is room for thoughts."""
+    held = GroundingModel.from_pretrained(origin.folder(parts))
     model = origin.read(recipe(init=parts, preset="vision_reasoner"))
     assert model.backbone.mark_ids == (-1, -1) and model.listener.options.wording == "vision_reasoner"
+    assert model.listener.options.frame == held.listener.options.frame
+    assert (held.config.max_new_tokens, model.config.max_new_tokens) == (pair.TOKENS, pair.THOUGHTS)
+
+
+def test_marks_stay_as_a_tokenizer_spells_them(start):
+    held = config.read(start / "config.json")
+    spelled = {**held.backbone.options, "seg": "[SEG]", "rej": "[REJ]"}
+    held = dataclasses.replace(held, backbone=config.Part("llava", spelled))
+    for name, rej in (("pinpoint", "[REJ]"), ("lisa", None)):
+        made = origin.configured(recipe(preset=name), held)
+        assert (made.backbone.options["seg"], made.backbone.options["rej"]) == ("[SEG]", rej)
+        assert config.new_marks(held, made) == []
+
+
+def test_a_path_may_have_a_plus_of_its_own(parts, tmp_path):
+    folder = tmp_path / "c++" / "start"
+    shutil.copytree(tmp_path / "draws", folder / "draws")
+    shutil.copytree(tmp_path / "talks", folder / "talks")
+    assert list(origin.splits(f"{folder / 'talks'}+{folder / 'draws'}")) == [
+        (str(folder / "talks"), str(folder / "draws"))
+    ]
+    with pytest.raises(ValueError, match="Run the recipe before this one"):
+        origin.folder("runs/a+b/model")
 
 
 def test_parts_that_are_not_here_are_named():
@@ -248,3 +278,8 @@ def test_parts_that_are_not_here_are_named():
         origin.folder("qwen3-vl-8b+sam2.1-large")
     with pytest.raises(ValueError, match="no backbone 'lisa-7b-v1'"):
         origin.folder("lisa-7b-v1+sam2.1-large")
+
+
+def test_marks_rows_need_marks(parts):
+    with pytest.raises(ValueError, match="has none"):
+        lora.attach(GroundingModel.from_pretrained(origin.folder(parts)), Lora(rank=2, marks=True))

@@ -1,9 +1,10 @@
 import pytest
+import torch
 import yaml
 
 from model.config import presets
 from model.released import find, here
-from train import launch, recipe
+from train import launch, recipe, trainer
 
 
 def test_every_shipped_recipe_is_valid():
@@ -95,9 +96,16 @@ def test_a_recipe_survives_being_written_out(tmp_path):
 
 def test_a_bucket_of_zeros_is_no_larger_than_what_learns():
     loaded = recipe.load("tiny/pretrain")
-    assert "reduce_bucket_size" not in recipe.engine(loaded, 7)["zero_optimization"]
+    assert "reduce_bucket_size" not in recipe.deepspeed_settings(loaded, 7)["zero_optimization"]
     for name in ("zero1", "zero2", "zero2_offload", "zero3", "zero3_offload"):
         divided = recipe.load("tiny/pretrain", [f"deepspeed={name}"])
-        assert recipe.engine(divided, 7)["zero_optimization"]["reduce_bucket_size"] == 7
-        assert recipe.engine(divided, 10**10)["zero_optimization"]["reduce_bucket_size"] <= 5e8
+        assert recipe.deepspeed_settings(divided, 7)["zero_optimization"]["reduce_bucket_size"] == 7
+        assert recipe.deepspeed_settings(divided, 10**10)["zero_optimization"]["reduce_bucket_size"] <= 5e8
         assert recipe.zero_stage(divided) == int(name[4])
+
+
+def test_the_trainer_is_told_what_learns():
+    objective = torch.nn.ModuleList([torch.nn.Linear(3, 2), torch.nn.Linear(3, 3)])
+    objective[1].requires_grad_(False)
+    made = trainer.arguments(recipe.load("tiny/pretrain", ["deepspeed=zero2"]), objective)
+    assert made.deepspeed["zero_optimization"]["reduce_bucket_size"] == 3 * 2 + 2

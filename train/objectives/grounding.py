@@ -28,7 +28,7 @@ from model.tracing import Trace
 from train import clicks
 from train.batches import GroundingBatch, Item, bucketed, tally
 from train.batches import collate as pack
-from train.conversations import Conversations, maker, root, stream
+from train.conversations import Conversations, packer, root, stream
 from train.features import FeatureCache, digest
 from train.partition import partitioned
 from train.scores import MAPS, MARKS, MASKS, NAMES, WEIGHED, Scores, by_source, mean, weighted
@@ -38,7 +38,8 @@ __all__ = ["Objective", "Options", "bucketed", "check", "collate", "counts", "da
 
 @dataclass(frozen=True)
 class Options:
-    """Settings.
+    """Settings. Of a model that writes coordinates the words alone are learned: what is said here of marks, maps, masks
+    and images does nothing then.
 
     Attributes:
         data: datasets to train on -> how often each comes up, relative to one another ("world" is the drawn world,
@@ -122,7 +123,7 @@ def dataset(model: GroundingModel, options: Options, first: int, count: int) -> 
         return Conversations(
             model, World("train", count, first), options.conversations, options.dense, options.forms, options.loose
         )
-    return stream(options, first, count, maker(model), options.dense)
+    return stream(options, first, count, packer(model), options.dense)
 
 
 def collate(model: GroundingModel, items: Sequence[Item]) -> GroundingBatch:
@@ -172,7 +173,7 @@ class Objective(nn.Module):
         super().__init__()
         self.model, self.options = model, options
         if model.listener is not None:
-            model.listener.say((), (), model.backbone.input_frame((64, 64)))  # refused here, if it is
+            model.listener.check_taught()
         inside = set(map(id, model.backbone.parameters()))
         self._beside = [p for p in model.parameters() if id(p) not in inside]
         self._cache = None
@@ -193,7 +194,7 @@ class Objective(nn.Module):
         if self.model.config.published is not None:
             return self._published(batch, out, self.model.config.published, zero)
         if self.model.listener is not None:
-            return self._spoken(batch, out, 1.0 if shares is None else shares["ce"], zero)
+            return self._in_coordinates(batch, out, 1.0 if shares is None else shares["ce"], zero)
         words = self._words(out.logits, out.targets)
         encoded = self._encode(batch, min(self.options.images, len(out.traces)))
         features = [*encoded, *[None] * (len(out.traces) - len(encoded))]
@@ -260,7 +261,7 @@ class Objective(nn.Module):
             parts["marked"] = weighted(*self._words(out.logits, out.targets)["marked"])
         return {"loss": loss + zero, **parts}
 
-    def _spoken(
+    def _in_coordinates(
         self, batch: GroundingBatch, out: ChatOutput, share: float, zero: torch.Tensor
     ) -> dict[str, torch.Tensor]:
         """The loss of answers in coordinates: of their words alone, as there are no marks."""

@@ -9,7 +9,7 @@ from data import mixture
 from model.grounding import GroundingModel
 from train import thinking
 from train.batches import Item
-from train.conversations import maker, stream
+from train.conversations import packer, stream
 from train.objectives import grounding
 from train.objectives.grounding import Options, bucketed, check, collate, counts
 
@@ -33,12 +33,17 @@ class Aloud:
 
 def dataset(model: GroundingModel, options: Options, first: int, count: int) -> Dataset[Item]:
     """As :func:`train.objectives.grounding.dataset`; without ``data``, of the drawn world."""
-    return stream(options, first, count, maker(model), options.dense, Aloud)
+    return stream(options, first, count, packer(model), options.dense, Aloud)
 
 
 class Objective(grounding.Objective):
     """The same losses; the model's chat template opens a thought from now on."""
 
     def __init__(self, model: GroundingModel, options: Options) -> None:
+        if model.listener is not None:
+            raise ValueError(
+                "a model that writes coordinates is not taught to think here: take objective: grounding without "
+                "thoughts, or grpo"
+            )
         thinking.begin(model.backbone.tokenizer)
         super().__init__(model, options)

@@ -9,6 +9,7 @@ import torch
 
 from data.geometry import Frame
 from data.settings import build
+from model.coordinates import place, read, write
 from model.grounding import GroundingModel
 from model.predictor import Ask, Predictor
 from model.prompting import coordinates
@@ -235,4 +236,15 @@ def test_an_answer_to_learn_is_heard_again():
         (nothing,) = channel.hear(channel.say(["the key"], [None], pixels), "Where is the key?", pixels).targets
         assert nothing.rejected
     with pytest.raises(ValueError, match="objective: grpo"):
-        coordinates.Channel(coordinates.Options(wording="vision_reasoner"), 8, 8).say([], [], pixels)
+        coordinates.Channel(coordinates.Options(wording="vision_reasoner"), 8, 8).check_taught()
+
+
+@pytest.mark.parametrize("frame", [Frame.stretch((3000, 4000), (1000, 1000)), Frame.letterbox((30, 40), 16)])
+def test_a_thin_box_at_an_edge_stays_in_the_picture(frame):
+    height, width = frame.source
+    thin = [(width - 0.6, 3.5, width - 0.5, 9.5), (3.5, height - 0.6, 9.5, height - 0.5), (-0.5, -0.5, -0.4, -0.4)]
+    placed, lost = place(read(write(["a", "b", "c"], thin, frame)).targets, frame)
+    assert not lost and [one.label for one in placed] == ["a", "b", "c"]
+    for one in placed:
+        left, top, right, bottom = one.box
+        assert -0.5 <= left < right <= width - 0.5 and -0.5 <= top < bottom <= height - 0.5

@@ -1,6 +1,10 @@
 import copy
 import json
+import os
+import re
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -52,7 +56,10 @@ def cached(root, release, files):
 
 
 def test_two_parts_answer_and_draw(parts, made):
-    assert made.name == "tiny-llava+tiny-sam2" and (made / "backbone").resolve() == parts[0].path
+    assert (
+        re.fullmatch(r"tiny-llava-[0-9a-f]{8}\+tiny-sam2-[0-9a-f]{8}", made.name)
+        and (made / "backbone").resolve() == parts[0].path
+    )
     model = GroundingModel.from_pretrained(made)
     assert (model.config.backbone.family, model.config.segmenter.family) == ("llava", "sam2")
     stock = Sam2Model.from_pretrained(parts[1].path)
@@ -79,13 +86,19 @@ def test_the_sizes_build_the_same_networks(parts, made):
 def test_a_pair_is_made_once_and_anew_when_a_part_has_changed(parts, made, tmp_path, monkeypatch):
     before = (made / "segmenter.safetensors").stat().st_mtime_ns
     assert pair.pair(*parts, made.parent) == made and (made / "segmenter.safetensors").stat().st_mtime_ns == before
-    other = tmp_path / "tiny-sam2"
-    shutil.copytree(parts[1].path, other)
-    again = pair.pair(parts[0], pair.find(str(other), "segmenter"), made.parent)
-    assert again == made and json.loads((made / pair.RECORD).read_text())["segmenter"] == str(other)
-    (made / pair.RECORD).unlink()
+    shutil.copytree(parts[1].path, tmp_path / "tiny-sam2")
+    copied = parts[0], pair.find(str(tmp_path / "tiny-sam2"), "segmenter")
+    first = pair.pair(*copied, made.parent)
+    weights = tmp_path / "tiny-sam2" / "model.safetensors"
+    os.utime(weights, ns=(1, 1))
+    again = pair.pair(*copied, made.parent)
+    assert (
+        again == first
+        and ["model.safetensors", weights.stat().st_size, 1] in json.loads((first / pair.RECORD).read_text())["files"]
+    )
+    (first / pair.RECORD).unlink()
     with pytest.raises(ValueError, match="exists already and was not made of two parts"):
-        pair.pair(*parts, made.parent)
+        pair.pair(*copied, made.parent)
 
 
 def test_without_a_channel_of_one_s_own_it_listens_to_coordinates(parts):
@@ -165,3 +178,38 @@ def test_a_part_from_a_fresh_llava_of_the_hub(tmp_path, parts):
     options = config.backbone.options
     assert (options["input_size"], options["feature_layer"], options["text"]["hidden_size"]) == (64, -2, 32)
     assert json.loads(json.dumps(options)) == options
+
+
+def test_folders_of_one_name_are_two_parts(parts, tmp_path):
+    shutil.copytree(parts[0].path, tmp_path / "tiny-llava")
+    other = pair.find(str(tmp_path / "tiny-llava"), "backbone")
+    assert other.name == parts[0].name and other.called != parts[0].called
+
+
+def test_processes_that_begin_together_make_one_checkpoint(parts, tmp_path):
+    """As those of a training run do."""
+    code = """
+import sys, time
+from pathlib import Path
+from model.released import pair
+backbone, segmenter, target, start = sys.argv[1:]
+make = pair.write
+def write(*given):
+    Path(target, f"made-{time.monotonic_ns()}").touch()
+    time.sleep(0.5)
+    make(*given)
+pair.write = write
+parts = pair.find(backbone, "backbone"), pair.find(segmenter, "segmenter")
+while not Path(start).exists():
+    time.sleep(0.01)
+print(pair.pair(*parts, Path(target)))
+"""
+    start = tmp_path / "start"
+    given = [str(parts[0].path), str(parts[1].path), str(tmp_path / "checkpoints"), str(start)]
+    every = [
+        subprocess.Popen([sys.executable, "-c", code, *given], stdout=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    start.touch()
+    said = [one.communicate(timeout=300)[0].strip() for one in every]
+    assert [one.returncode for one in every] == [0, 0, 0] and len(set(said)) == 1 and said[0]
+    assert len(list((tmp_path / "checkpoints").glob("made-*"))) == 1

@@ -8,9 +8,11 @@ import torch
 from data import masks
 from data.world.world import World
 from model.coordinates import place, read
-from tests import families, spoken, tiny
+from model.grounding import GroundingModel
+from tests import families, spoken
 from tests.train.objectives.batches import batch_of
-from train.objectives import grounding
+from train import budget
+from train.objectives import grounding, think
 from train.parameters import select
 
 
@@ -55,9 +57,8 @@ def test_a_model_learns_to_write_boxes(family):
     options = grounding.Options(conversations=2)
     batch = batch_of(model, options)
     objective = grounding.Objective(model.train(), options)
-    learn = select(objective, {"language_model|lm_head": 1e-2})
+    select(objective, {"language_model|lm_head": 1e-2})
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2)
-    assert learn
     losses = []
     for _ in range(6):
         parts = objective(batch)
@@ -75,6 +76,18 @@ def test_thoughts_are_not_learned_from_boxes():
         grounding.Objective(spoken.model(wording="seg_zero"), grounding.Options())
 
 
+def test_no_thought_is_opened_before_coordinates():
+    with pytest.raises(ValueError, match="objective: grounding"):
+        think.Objective(spoken.model(), grounding.Options())
+
+
+def test_a_rehearsal_knows_that_no_mask_is_drawn():
+    model, options = spoken.model(), grounding.Options(conversations=2)
+    given = batch_of(model, options)
+    meta = GroundingModel.build(model.config, model.backbone.tokenizer, "meta")
+    assert budget.step(meta, given, 2, 2, half=True) == budget.step(meta, given, 0, 2, half=True)
+
+
 def test_the_answer_of_a_mixture_is_in_coordinates_too():
     model = spoken.model()
     options = grounding.Options(conversations=2, data={"world": 1.0})
@@ -82,4 +95,3 @@ def test_the_answer_of_a_mixture_is_in_coordinates_too():
     parts = grounding.Objective(model, options)(batch)
     torch.testing.assert_close(parts["world/ce"], parts["ce"].detach())
     assert float(parts["loss"].detach()) == pytest.approx(float(parts["ce"].detach()))
-    assert tiny.model().listener is None
