@@ -13,7 +13,7 @@ from model import config as configs
 from model.config import ModelConfig
 
 MARK = "<!-- Written by `pinpoint push`; without this line it is left as it is. -->"
-TAGS = ["reasoning-segmentation", "referring-expression-segmentation", "segment-anything", "llava"]
+TAGS = ["reasoning-segmentation", "referring-expression-segmentation"]
 
 
 def card(folder: Path, run: Path | None, repository: str, licence: str | None = None) -> str:
@@ -29,7 +29,8 @@ def card(folder: Path, run: Path | None, repository: str, licence: str | None = 
         ValueError: the folder is no checkpoint.
     """
     config = configs.read(folder / "config.json")
-    head = {"library_name": "pinpoint", "pipeline_tag": "image-segmentation", "tags": TAGS}
+    head: dict[str, Any] = {"library_name": "pinpoint", "pipeline_tag": "image-segmentation"}
+    head["tags"] = [*TAGS, config.backbone.family, config.segmenter.family]
     if licence:
         head["license"] = licence
     name = repository.rpartition("/")[2]
@@ -61,15 +62,24 @@ def _model(config: ModelConfig, folder: Path) -> dict[str, str]:
     text, vision = (config.backbone.options.get(part, {}) for part in ("text", "vision"))
     width, depth = text.get("hidden_size", "?"), text.get("num_hidden_layers", "?")
     drawer = ", ".join(f"{key} {value}" for key, value in config.segmenter.options.items() if key in ("width", "depth"))
+    family, tower = config.backbone.family, vision.get("model_type")
     made = {
-        "language model": f"{config.backbone.family}: {text.get('model_type')}, {depth} layers of width {width}",
-        "sees": f"{vision.get('model_type')} at {config.backbone.options.get('input_size')} pixels",
+        "language model": f"{text.get('model_type') or family}, {depth} layers of width {width} ({family})",
+        "sees": f"{tower or f'a tower of {family}'} {_input(config)}",
         "draws": config.segmenter.family + (f" ({drawer})" if drawer else ""),
         "prompts": ", ".join(config.channels) or "none",
         "layers": f"{config.layer.policy}, for {config.layer.layer_for}",
         "parameters": f"{sum(_counts(path) for path in folder.rglob('*.safetensors')):,}",
     }
     return {**made, "behaviour": f"as {config.published} published it"} if config.published else made
+
+
+def _input(config: ModelConfig) -> str:
+    """At what size the tower sees pictures."""
+    options = config.backbone.options
+    if options.get("input_size") or options.get("square"):
+        return f"at {options.get('input_size') or options['square']} pixels"
+    return f"at each picture's own shape, up to {options['max_pixels']:,} pixels" if "max_pixels" in options else ""
 
 
 def _counts(path: Path) -> int:
