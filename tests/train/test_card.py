@@ -11,7 +11,7 @@ from train.card import card
     [
         ({}, "| sees | clip_vision_model at 64 pixels |"),
         ({"backbone": families.part("llava_next")}, "| sees | clip_vision_model at 32 pixels |"),
-        ({"backbone": families.part("qwen3_vl")}, "| sees | a tower of qwen3_vl at each picture's own shape, up to 3,072 pixels |"),
+        ({"backbone": families.part("qwen3_vl")}, "qwen3_vl at each picture's own shape, up to 3,072 pixels |"),
         ({"backbone": families.part("qwen3_vl", square=48)}, "| sees | a tower of qwen3_vl at 48 pixels |"),
     ],
 )  # fmt: skip
