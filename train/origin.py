@@ -30,10 +30,11 @@ def folder(name: str) -> Path:
         ValueError: it is not there.
     """
     found = here(name)
-    if found is not None and not (found / RECORD).is_file():
+    if found is None or (found / RECORD).is_file():  # it is made anew if its parts have changed
+        for backbone, segmenter in splits(name):
+            return pair(find(backbone, "backbone"), find(segmenter, "segmenter"))
+    if found is not None:
         return found
-    for backbone, segmenter in splits(name):
-        return pair(find(backbone, "backbone"), find(segmenter, "segmenter"))
     release = table().releases.get(name)
     if release is not None and not release.is_part:
         raise ValueError(f"{name} is not here yet: run `pinpoint download {name}` first")

@@ -218,6 +218,7 @@ def test_two_released_networks_learn_marks(parts, tmp_path):
     model = origin.read(run)
     stock = GroundingModel.from_pretrained(origin.folder(parts))
     assert stock.backbone.mark_ids == (-1, -1) and stock.listener is not None
+    assert origin.folder(str(origin.folder(parts))) == origin.folder(parts)
     rows, known = list(model.backbone.mark_ids), len(stock.backbone.tokenizer)
     assert list(model.channels) == ["embedding", "points", "mask"] and rows == [known, known + 1]
     held = model.state_dict()
