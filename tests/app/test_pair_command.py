@@ -25,14 +25,16 @@ def words(parts, tmp_path, monkeypatch):  # noqa: F811
 def test_two_parts_are_asked(words, pictures, tmp_path, capsys):
     assert main(["ask", str(pictures / "plain.png"), "Where is the cup?", "--json", *words]) == 0
     assert set(json.loads(capsys.readouterr().out)) >= {"text", "segments"}
-    assert (tmp_path / "checkpoints" / "tiny-llava+tiny-sam2" / "config.json").is_file()
+    (made,) = (tmp_path / "checkpoints").glob("tiny-llava-*+tiny-sam2-*")
+    assert (made / "config.json").is_file()
 
 
 def test_the_page_and_the_service_are_given_the_pair(words, free_port, tmp_path, monkeypatch):
     started = []
     monkeypatch.setattr(server_commands, "run", lambda words, env, cwd: started.append(env) or 0)
     assert main(["app", "--port", str(free_port), *words]) == 0
-    assert started[0]["PINPOINT_CHECKPOINT"] == str(tmp_path / "checkpoints" / "tiny-llava+tiny-sam2")
+    (made,) = (tmp_path / "checkpoints").glob("tiny-llava-*+tiny-sam2-*")
+    assert started[0]["PINPOINT_CHECKPOINT"] == str(made)
 
 
 def test_what_does_not_go_together_is_refused_in_one_line(words, pictures, tmp_path, capsys):
