@@ -1,7 +1,9 @@
-"""Every family of backbones through a supervised step and a step of the reinforcement stage, on adapters alone."""
+"""Every family of backbones with every segmenter through a supervised step and one of reinforcement, on adapters."""
 
 import re
 import shutil
+from dataclasses import asdict
+from itertools import product
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +14,7 @@ from app.cli import main
 from model.grounding import GroundingModel
 from model.policy import Options as Layer
 from tests import families
+from tests.model.segmenters import test_sam2, test_sam3_tracker
 from tests.train import runs
 from tests.train.objectives.batches import batch_of
 from train import lora
@@ -20,10 +23,17 @@ from train.objectives import grounding, grpo
 from train.recipe import Lora
 from train.rollouts import Sampling, roll_out
 
+SEGMENTERS = {
+    "sam": {},
+    "sam2": {"segmenter": {"family": "sam2", "options": asdict(test_sam2.TINY)}},
+    "sam3_tracker": {"segmenter": {"family": "sam3_tracker", "options": asdict(test_sam3_tracker.TINY)}},
+}
 
-@pytest.fixture(params=sorted(families.OPTIONS))
+
+@pytest.fixture(params=list(product(sorted(families.OPTIONS), SEGMENTERS)), ids="+".join)
 def model(request):
-    made = families.model(request.param)
+    backbone, segmenter = request.param
+    made = families.model(backbone, **SEGMENTERS[segmenter])
     made.requires_grad_(False)
     lora.attach(made, Lora(rank=2, alpha=4))
     return made
