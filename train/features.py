@@ -6,6 +6,7 @@ runs may share a folder: files appear whole, and one process at a time makes roo
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import logging
 import os
@@ -19,7 +20,7 @@ import torch
 from torch import nn
 
 from model.segmenters.base import Features, Segmenter
-from train.partition import anywhere
+from train.partition import anywhere, brought_together
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +33,11 @@ def digest(tensor: torch.Tensor, *more: object) -> str:
 
 
 def weights_digest(module: nn.Module) -> str:
-    """32 hexadecimal digits of all parameters and buffers."""
+    """32 hexadecimal digits of all parameters and buffers. Where they are split all processes take part."""
     made = hashlib.blake2b(digest_size=16)
-    for name, value in sorted(module.state_dict().items()):
-        made.update(f"{name} {digest(value)}".encode())
+    for name, value in sorted(module.state_dict(keep_vars=True).items()):
+        with brought_together(value):
+            made.update(f"{name} {digest(value)}".encode())
     return made.hexdigest()
 
 
@@ -43,18 +45,23 @@ class FeatureCache:
     """Features by picture; those used longest ago go when there are more than ``limit`` bytes.
 
     Args:
-        folder: made if it is not there.
+        folder: made with the first use if it is not there.
         limit: bytes of all files in it.
-        encoder: whose features these are.
+        encoder: whose features these are; its weights are read with the first use, and may not change from then on.
     """
 
     def __init__(self, folder: Path, limit: int, encoder: nn.Module) -> None:
         self.folder, self.limit = folder, limit
-        self._own = folder / weights_digest(encoder)
-        self._own.mkdir(parents=True, exist_ok=True)
-        self._full = False
+        self._encoder, self._full = encoder, False
+
+    @functools.cached_property
+    def _own(self) -> Path:
+        """The encoder's folder. Many who build an objective encode nothing with it, and some have no weights."""
+        own = self.folder / weights_digest(self._encoder)
+        own.mkdir(parents=True, exist_ok=True)
         with self._lock():
             self._note(sum(size for _, size, _ in self._files()))
+        return own
 
     def get(self, picture: str) -> torch.Tensor | None:
         """``(C, h, w)`` bfloat16, or None if it is not there."""

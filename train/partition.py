@@ -1,6 +1,7 @@
 """ZeRO stage 3, where each process holds but a part of every parameter."""
 
 import copy
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -11,9 +12,18 @@ from train import lora
 from train.recipe import Lora
 
 
-def partitioned(parameter: nn.Parameter) -> bool:
+def partitioned(parameter: torch.Tensor) -> bool:
     """Whether each process holds but a part of it (ZeRO stage 3)."""
     return hasattr(parameter, "ds_id")
+
+
+def brought_together(parameter: torch.Tensor) -> AbstractContextManager[object]:
+    """The whole of it in every process for as long as this lasts; where it is split all processes take part."""
+    if not partitioned(parameter):
+        return nullcontext()
+    from deepspeed.runtime.zero import GatheredParameters
+
+    return GatheredParameters([parameter])
 
 
 def anywhere(flag: bool, parameter: nn.Parameter) -> bool:
@@ -53,12 +63,10 @@ class Whole:
 
     def copy(self, model: GroundingModel) -> GroundingModel | None:
         """The copy, in the first process; None in the others. All processes take part."""
-        from deepspeed.runtime.zero import GatheredParameters
-
         first = not distributed.is_initialized() or distributed.get_rank() == 0
         made = copy.deepcopy(self._shape) if first else None
         for name, parameter in model.named_parameters(remove_duplicate=False):  # one by one: no device need hold all
-            with GatheredParameters([parameter]):
+            with brought_together(parameter):
                 if made is not None:
                     held = nn.Parameter(parameter.detach().to("cpu", copy=True), requires_grad=False)
                     _owner(made, name)._parameters[name.rpartition(".")[2]] = held

@@ -4,7 +4,9 @@ import os
 import pytest
 import torch
 
+from model.grounding import GroundingModel
 from tests import tiny
+from tests.train import runs
 from tests.train.objectives.test_grounding import batch_of
 from train.features import FeatureCache, digest, weights_digest
 from train.objectives import grounding
@@ -33,6 +35,14 @@ def test_another_encoder_s_features_are_not_found(tmp_path):
     FeatureCache(tmp_path, 10**6, encoder()).put("a", tensor())
     assert FeatureCache(tmp_path, 10**6, encoder(1)).get("a") is None
     assert weights_digest(encoder()) != weights_digest(encoder(1))
+
+
+def test_an_encoder_is_read_with_the_first_use(tmp_path):
+    cache, held = FeatureCache(tmp_path / "kept", 10**6, encoder().to("meta")), encoder()
+    assert not (tmp_path / "kept").exists()
+    cache._encoder = held
+    cache.put("a", tensor())
+    assert [path.name for path in (tmp_path / "kept").iterdir() if path.is_dir()] == [weights_digest(held)]
 
 
 def test_digests_tell_contents_shapes_and_sizes_apart():
@@ -114,3 +124,14 @@ def test_losses_are_the_same_with_the_encoder_and_from_the_disk(tmp_path, monkey
     torch.manual_seed(0)
     without = grounding.Objective(model, grounding.Options(conversations=2, images=2, corrected=0.0))(batch)
     assert abs(float(without["dice"]) - float(kept["dice"])) < 1e-2  # bfloat16
+
+
+@pytest.mark.slow
+def test_processes_that_hold_a_part_of_the_encoder_each_name_it_as_a_whole_one(tmp_path):
+    options = f"options={{conversations: 2, images: 1, masks: 1, corrected: 0, features: {tmp_path / 'kept'}}}"
+    more = ["batch=1", "processes=2", "steps=2", "deepspeed=zero3"]
+    runs.launched(runs.begin(tmp_path), f"out={tmp_path / 'split'}", options, *more)
+    runs.launched(runs.begin(tmp_path), f"out={tmp_path / 'plain'}", options, "batch=2", "steps=2")
+    whole = weights_digest(GroundingModel.from_pretrained(tmp_path / "start").segmenter.encoder)
+    assert [path.name for path in (tmp_path / "kept").iterdir() if path.is_dir()] == [whole]
+    assert len(list((tmp_path / "kept" / whole).iterdir())) == 4
