@@ -28,8 +28,8 @@ from model.grounding import GroundingModel
 from model.released.download import gigabytes
 from model.tokens import add_marks
 from train import budget, lora, objectives, origin, rounded
-from train.batches import GroundingBatch
 from train.conversations import root
+from train.objectives import grounding
 from train.parameters import counts, select
 from train.recipe import Recipe, deepspeed_settings
 
@@ -64,9 +64,13 @@ def rehearse(recipe: Recipe) -> Iterator[str]:
     few = rounded.names(built.objective, built.model) if recipe.bits else ()
     yield f"disk       {disk(recipe, built, zero, few)}"
     yield _parameters(built.objective)
-    work = work_of(recipe, built) if small else None
+    work = work_of(recipe, built, drawn=not small)
+    if work is not None and not small:
+        yield "batch      drawn scenes: activations and time are theirs, as the data is too large to open here"
     yield memory(built.objective, zero, work, few)
-    if work is not None:
+    if work is None:
+        yield f"time       not reckoned, and no activations above: {_uncounted(recipe, built)}"
+    else:
         yield f"time       {_time(recipe, work)}"
 
 
@@ -223,18 +227,27 @@ def _parameters(objective: nn.Module) -> str:
     return "\n".join([*lines, *(f"  {part:26} {learn:15,} {total:16,}" for part, learn, total in rows)])
 
 
-def work_of(recipe: Recipe, built: Built, gpu: bool = True) -> budget.Work | None:
-    """The work of one batch of the run's own data, as on GPUs unless ``gpu`` is False; None of an objective that is not
-    grounding's, and of a backbone whose layers are not known."""
-    if recipe.objective != "grounding" or not isinstance(built.model.backbone, DecoderBackbone):
+def work_of(recipe: Recipe, built: Built, gpu: bool = True, drawn: bool = False) -> budget.Work | None:
+    """The work of one batch of the run's own data, or of ``drawn`` scenes in its place; as on GPUs unless ``gpu`` is
+    False. None if it is not counted."""
+    if _uncounted(recipe, built) is not None:
         return None
-    data = built.module.dataset(built.model, built.options, recipe.first, recipe.batch)
+    # A model without <REJ> passes over scenes that ask for what is not there.
+    options = dataclasses.replace(built.options, data={mixture.WORLD: 1.0}, faults="skip") if drawn else built.options
+    data = built.module.dataset(built.model, options, recipe.first, recipe.batch)
     batch = built.module.collate(built.model, [data[index] for index in range(recipe.batch)])
-    if not isinstance(batch, GroundingBatch):
-        return None
-    images = len(batch.masks) if recipe.published else built.options.images
-    masks = 10**6 if recipe.published else built.options.masks
+    images = len(batch.masks) if recipe.published else options.images
+    masks = 10**6 if recipe.published else options.masks
     return budget.step(built.model, batch, images, masks, recipe.precision == "bf16", recipe.recompute, gpu)
+
+
+def _uncounted(recipe: Recipe, built: Built) -> str | None:
+    """Why the work of a batch is not counted; None where it is."""
+    if not isinstance(built.objective, grounding.Objective):
+        return f"those of the objective {recipe.objective} are not counted"
+    if not isinstance(built.model.backbone, DecoderBackbone):
+        return f"the layers of {built.model.config.backbone.family} are not counted"
+    return None
 
 
 def memory(objective: nn.Module, zero: budget.Zero, work: budget.Work | None, few: Collection[str] = ()) -> str:
@@ -250,7 +263,10 @@ def memory(objective: nn.Module, zero: budget.Zero, work: budget.Work | None, fe
     if torch.cuda.is_available():
         there = torch.cuda.get_device_properties(0).total_memory
         if held.most > there:
-            lines.append(f"  this is more than the GPU has, {gigabytes(there)}: see docs/recipes.md for what to change")
+            what = "this" if work is not None else "this alone, without activations,"
+            lines.append(
+                f"  {what} is more than the GPU has, {gigabytes(there)}: see docs/recipes.md for what to change"
+            )
     return "\n".join(lines)
 
 

@@ -111,6 +111,36 @@ def test_a_picture_that_is_gone(folder, capsys):
     assert "a.png" in capsys.readouterr().err
 
 
+def test_data_too_large_to_open_is_reckoned_by_drawn_scenes(folder, capsys, monkeypatch):
+    monkeypatch.setattr(rehearsal, "SMALL", 10)
+    assert rehearse(folder) == 0
+    said = capsys.readouterr().out
+    assert "too many to open here" in said and "batch      drawn scenes" in said
+    assert re.search(r"activations +\d", said) and re.search(r"time +\d", said)
+
+
+def test_scenes_that_a_model_without_rejection_is_not_asked_are_passed_over(folder, capsys, monkeypatch):
+    monkeypatch.setattr(rehearsal, "SMALL", 10)
+    assert rehearse(folder, "preset=lisa", "published=true") == 0
+    assert re.search(r"activations +\d", capsys.readouterr().out)
+
+
+def test_thoughts_are_reckoned_and_reinforcement_is_said_not_to_be(folder, capsys):
+    assert rehearse(folder, "objective=think") == 0
+    assert re.search(r"activations +\d", capsys.readouterr().out)
+    assert rehearse(folder, "objective=grpo", "options={}", "train={lora_: 1e-3}") == 0
+    said = capsys.readouterr().out
+    assert (
+        "activations  " not in said
+        and "time       not reckoned, and no activations above: those of the objective grpo" in said
+    )
+
+
+def test_kept_features_need_no_weights(folder, capsys):
+    assert rehearse(folder, f"options.features={folder / 'kept'}") == 0
+    assert not (folder / "kept").exists()
+
+
 def test_machines_of_a_hostfile(folder, capsys):
     (folder / "hosts").write_text("one slots=2\ntwo slots=2\n")
     assert rehearse(folder, f"hosts={folder / 'hosts'}", "processes=2", "deepspeed=zero2") == 0
