@@ -28,6 +28,12 @@ def test_what_a_shipped_recipe_begins_with_is_a_preset_a_release_or_an_earlier_r
                 assert where.removesuffix("/model") in outs or here(where) or not find(where).is_part, name
 
 
+def test_shipped_recipes_of_large_models_hold_what_does_not_learn_in_bf16():
+    large = [name for name in recipe.names() if not name.startswith("tiny/")]
+    held = {name: recipe.load(name) for name in large}
+    assert {name for name, made in held.items() if (made.frozen, made.recompute) == ("bf16", True)} == set(large)
+
+
 def test_overrides_reach_into_mappings_and_are_typed():
     loaded = recipe.load("tiny/pretrain", ["steps=7", "options.masks=5", "precision=fp32"])
     assert (loaded.steps, loaded.options["masks"], loaded.precision) == (7, 5, "fp32")
