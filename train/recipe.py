@@ -6,6 +6,8 @@ every key and type before anything heavy starts.
 
 import difflib
 import json
+import logging
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,6 +20,7 @@ from data.settings import build
 
 RECIPES = Path(__file__).parent / "recipes"
 DEEPSPEED = Path(__file__).parent / "deepspeed"
+log = logging.getLogger(__name__)
 BUCKET = 500_000_000  # numbers in a bucket of ZeRO's, where the DeepSpeed file names no other
 
 
@@ -59,7 +62,8 @@ class Recipe:
         lora: adapters, or none.
         steps, batch, accumulate: optimizer steps, images a step and process, micro-batches a step.
         warmup, decay: steps of linear warm-up and of the final decay to zero (between them the rate is constant, so
-            that a run can be continued by giving it more steps).
+            that a run can be continued by giving it more steps). Without decay a run shorter than its warm-up is the
+            beginning of a longer one.
         decay_shape: of that decay.
         betas: of AdamW.
         precision: "bf16" (autocast) or "fp32".
@@ -126,9 +130,18 @@ class Recipe:
         for name in ("steps", "batch", "accumulate", "processes", "save_steps", "log_steps", "keep", "validate_count"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: {getattr(self, name)} is too few: at least 1")
-        for name in ("warmup", "decay", "workers", "validate_steps", "save_minutes", "explodes", "clip"):
-            if getattr(self, name) < 0:
+        least = ("warmup", "decay", "weight_decay", "workers", "validate_steps", "save_minutes", "explodes", "clip")
+        for name in least:
+            if not getattr(self, name) >= 0:  # nor is it no number
                 raise ValueError(f"{name}: {getattr(self, name)} is below 0")
+        for text, rate in self.train.items():
+            if not 0 <= rate < math.inf:
+                raise ValueError(f"train: {text!r}: {rate} is no learning rate: give a number from 0 on")
+        if self.decay and self.warmup + self.decay > self.steps:
+            raise ValueError(
+                f"warmup: {self.warmup} and decay: {self.decay} are more than steps: {self.steps}, and the rate would "
+                "fall at once: set fewer, or decay=0"
+            )
 
 
 def deepspeed_settings(recipe: Recipe, learn: int = BUCKET) -> dict[str, Any]:
@@ -183,6 +196,9 @@ def find(recipe: str) -> Path:
 def load(recipe: str, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe and apply ``key=value`` overrides (``a.b=value`` reaches into a mapping; values are YAML).
 
+    Where ``steps`` is replaced by fewer than the file's warm-up and decay take together, and neither of these is
+    replaced, both shrink in proportion until they fill the run.
+
     Raises:
         ValueError: no such recipe, broken YAML, an unknown key, a wrong type, or an override that is not key=value.
     """
@@ -195,6 +211,9 @@ def load(recipe: str, overrides: Sequence[str] = ()) -> Recipe:
         raise ValueError(f"{path}: a recipe is keys and values")
     for text in overrides:
         _override(values, text)
+    replaced = {text.partition("=")[0] for text in overrides}
+    if "steps" in replaced and not replaced & {"warmup", "decay"}:
+        _shrink(values)
     return build(Recipe, values, str(path))
 
 
@@ -212,3 +231,22 @@ def _override(values: dict[str, Any], text: str) -> None:
         values[last] = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise ValueError(f"{text!r}: the value is not valid YAML") from error
+
+
+def _shrink(values: dict[str, Any]) -> None:
+    """Fit warm-up and decay into fewer steps; what is no whole number is told of later."""
+    given = values.get("steps"), values.get("warmup", Recipe.warmup), values.get("decay", Recipe.decay)
+    if not all(type(value) is int and value >= 0 for value in given):
+        return
+    steps, warmup, decay = given
+    if decay and warmup + decay > steps:
+        values["warmup"] = steps * warmup // (warmup + decay)
+        values["decay"] = steps - values["warmup"]
+        log.info(
+            "%d steps have no room for warmup %d and decay %d: %d and %d",
+            steps,
+            warmup,
+            decay,
+            values["warmup"],
+            values["decay"],
+        )

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 import yaml
@@ -56,6 +58,39 @@ def test_a_wrong_override_is_one_clear_line(override, says):
     assert "\n" not in str(error.value)
 
 
+def test_warmup_and_decay_shrink_into_fewer_steps_and_stay_so(tmp_path):
+    def schedule(*overrides, name="tiny/pretrain"):  # 50 and 700 of 2300
+        made = recipe.load(name, overrides)
+        return made.steps, made.warmup, made.decay
+
+    assert schedule("steps=200") == (200, 13, 187)
+    assert schedule("steps=750") == (750, 50, 700)
+    assert schedule("steps=749") == (749, 49, 700)
+    assert schedule("steps=5000") == (5000, 50, 700)
+    assert schedule("steps=1") == (1, 0, 1)
+    assert schedule("steps=200", "decay=0") == (200, 50, 0)
+    assert schedule("steps=20", "decay=0") == (20, 50, 0)  # the beginning of a longer run
+    path = tmp_path / "resolved.yaml"
+    path.write_text(yaml.safe_dump(dataclasses.asdict(recipe.load("tiny/pretrain", ["steps=200"]))))
+    assert schedule(name=str(path)) == (200, 13, 187)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["decay=2251"], "warmup: 50 and decay: 2251 are more than steps: 2300"),
+        (["steps=200", "warmup=20"], "warmup: 20 and decay: 700 are more than steps: 200"),
+        (["train={segmenter: -1e-3}"], "'segmenter': -0.001 is no learning rate"),
+        (["train={segmenter: .nan}"], "'segmenter': nan is no learning rate"),
+        (["weight_decay=-0.1"], "weight_decay: -0.1 is below 0"),
+        (["clip=.nan"], "clip: nan is below 0"),
+    ],
+)
+def test_a_schedule_that_does_not_fit_and_rates_that_are_none(overrides, says):
+    with pytest.raises(ValueError, match=says):
+        recipe.load("tiny/pretrain", overrides)
+
+
 def test_an_unknown_recipe_suggests_the_near_one():
     with pytest.raises(ValueError, match="did you mean 'tiny/pretrain'"):
         recipe.load("tiny/pretrian")
@@ -92,8 +127,6 @@ def test_the_launcher_starts_a_module_with_the_overrides():
 
 
 def test_a_recipe_survives_being_written_out(tmp_path):
-    import dataclasses
-
     loaded = recipe.load("tiny/instruct")
     path = tmp_path / "again.yaml"
     path.write_text(yaml.safe_dump(dataclasses.asdict(loaded)))
