@@ -1,6 +1,8 @@
 """Adapters on the language model (Hu et al. 2021, through peft), and merging them back."""
 
 import copy
+import difflib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,9 +20,16 @@ def attach(model: GroundingModel, lora: Lora) -> None:
     """Add adapters to the projections that the backbone names; they are then found as ``lora_`` parameters.
 
     Raises:
-        ValueError: none of them is among ``lora.targets``.
+        ValueError: one of ``lora.targets`` is none of them, or there are no rows of marks to learn.
     """
     targets = model.backbone.lora_targets()
+    held = (name for name, _ in model.backbone.named_modules() if re.fullmatch(targets, name))
+    known = sorted({name.rpartition(".")[2] for name in held})
+    for target in lora.targets:
+        if target not in known:
+            near = difflib.get_close_matches(target, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise ValueError(f"lora: targets: no projection of the language model is named {target!r}: {hint}")
     if lora.targets:
         targets = rf"(?=.*\.(?:{'|'.join(lora.targets)})$){targets}"
     config = LoraConfig(
@@ -33,10 +42,7 @@ def attach(model: GroundingModel, lora: Lora) -> None:
     backbone: Any = model.backbone
     if model.placement.bits == 4:
         backbone.is_loaded_in_4bit = True  # peft asks for it when it chooses the kind of adapter
-    try:
-        inject_adapter_in_model(config, backbone)
-    except ValueError as error:
-        raise ValueError(f"lora: targets: no projection of the language model is named {lora.targets}") from error
+    inject_adapter_in_model(config, backbone)
 
 
 def merged(model: GroundingModel, keep: bool = True) -> GroundingModel:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -20,7 +20,8 @@ def select(model: nn.Module, rates: Mapping[str, float], fixed: Collection[str] 
         Name of each trained parameter -> the expression that chose it.
 
     Raises:
-        ValueError: an expression is not one, or matches nothing, or one that is fixed.
+        ValueError: an expression is not one, or matches nothing, or one that is fixed; or there are adapters, and no
+            expression matches them.
     """
     try:
         compiled = {text: re.compile(text) for text in rates}
@@ -37,7 +38,18 @@ def select(model: nn.Module, rates: Mapping[str, float], fixed: Collection[str] 
     for text in rates:
         if text not in chosen.values():
             raise ValueError(f"train: {text!r} matches no parameter, or only such as an earlier expression took")
+    _check_adapters([name for name, _ in model.named_parameters()], chosen)
     return chosen
+
+
+def _check_adapters(names: Sequence[str], chosen: Collection[str]) -> None:
+    """Adapters that do not learn add nothing, whatever else does. Beside the rows of marks they may rest."""
+    for part, key in (("trainable_tokens", "lora: marks"), ("lora_", "lora")):
+        added = [name for name in names if part in name]
+        if added and not any(name in chosen for name in added):
+            raise ValueError(f"{key}: nothing in 'train' matches {added[0]}: name {part!r} there, or leave {key} out")
+        if added:
+            return
 
 
 def groups(model: nn.Module, rates: Mapping[str, float], weight_decay: float) -> list[dict[str, Any]]:

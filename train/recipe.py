@@ -40,6 +40,15 @@ class Lora:
     targets: tuple[str, ...] = ()
     marks: bool = False
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for numbers that could only fail later."""
+        if self.rank < 1:
+            raise ValueError(f"lora: rank: {self.rank} is too few: at least 1")
+        if self.alpha < 1:
+            raise ValueError(f"lora: alpha: {self.alpha} is too few, and adapters would add nothing: at least 1")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"lora: dropout: {self.dropout} is no share: from 0 to below 1")
+
 
 @dataclass(frozen=True)
 class Recipe:

@@ -108,6 +108,8 @@ def test_adapters_on_some_projections_alone():
     assert projections(model) == {"q_proj", "v_proj"}
     with pytest.raises(ValueError, match="no projection"):
         lora.attach(tiny.model(), Lora(targets=("nose",)))
+    with pytest.raises(ValueError, match=r"is named 'v_prj': did you mean '[vq]_proj'\?"):
+        lora.attach(tiny.model(), Lora(targets=("q_proj", "v_prj")))
 
 
 def test_the_marks_rows_learn_alone_and_are_merged():

@@ -1,4 +1,5 @@
 import pytest
+import torch
 from torch import nn
 
 from train import parameters
@@ -26,6 +27,22 @@ def test_groups_carry_their_rate_and_vectors_do_not_decay():
 def test_an_expression_that_does_nothing_is_an_error(pattern, says):
     with pytest.raises(ValueError, match=says):
         parameters.select(network(), {pattern: 1e-3})
+
+
+@pytest.mark.parametrize(
+    ("added", "pattern", "says"),
+    [
+        ((), "head", "lora: nothing in 'train' matches body.lora_A.weight: name 'lora_' there"),
+        (("trainable_tokens_delta",), "lora_", "lora: marks: nothing in 'train' matches trainable_tokens_delta"),
+    ],
+)
+def test_adapters_that_would_not_learn_are_an_error(added, pattern, says):
+    model = nn.ModuleDict({**network(), "body": nn.ModuleDict({"lora_A": nn.Linear(2, 3)})})
+    for name in added:
+        model.register_parameter(name, nn.Parameter(torch.zeros(2)))
+    with pytest.raises(ValueError, match=says):
+        parameters.select(model, {pattern: 1e-3})
+    assert parameters.select(model, {"body|trainable": 1e-3})
 
 
 def test_counts_are_by_part():

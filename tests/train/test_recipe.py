@@ -84,9 +84,12 @@ def test_warmup_and_decay_shrink_into_fewer_steps_and_stay_so(tmp_path):
         (["train={segmenter: .nan}"], "'segmenter': nan is no learning rate"),
         (["weight_decay=-0.1"], "weight_decay: -0.1 is below 0"),
         (["clip=.nan"], "clip: nan is below 0"),
+        (["lora={rank: 0}"], "lora: rank: 0 is too few"),
+        (["lora={alpha: 0}"], "lora: alpha: 0 is too few"),
+        (["lora={dropout: 1.5}"], "lora: dropout: 1.5 is no share"),
     ],
 )
-def test_a_schedule_that_does_not_fit_and_rates_that_are_none(overrides, says):
+def test_numbers_that_could_only_fail_later_or_do_nothing(overrides, says):
     with pytest.raises(ValueError, match=says):
         recipe.load("tiny/pretrain", overrides)
 
