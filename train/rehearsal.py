@@ -80,26 +80,20 @@ def shapes(recipe: Recipe) -> Built:
     Raises:
         ValueError: a part of the recipe does not fit.
     """
-    if recipe.init in configs.presets():
-        from train.run import tokenizer
+    from train import run
 
+    if recipe.init in configs.presets():
         fewer = dataclasses.replace(recipe, tokenizer_texts=min(recipe.tokenizer_texts, FEW))
-        config, words = configs.preset(recipe.init), tokenizer(fewer)
+        config, words = configs.preset(recipe.init), run.tokenizer(fewer)
     else:
-        folder = origin.folder(recipe.init)
-        config = configs.read(folder / "config.json")
-        new: list[str] = []
+        config, words = _stored(recipe.init)
         if recipe.preset is not None:
             held, config = config, origin.configured(recipe, config)
-            new = configs.new_marks(held, config)
-        try:
-            words = AutoTokenizer.from_pretrained(folder / "backbone", local_files_only=True)
-        except Exception as error:  # a damaged file makes the library raise nearly anything
-            raise ValueError(f"{folder / 'backbone'} has no tokenizer, or a damaged one: fetch it again") from error
-        if new:
-            add_marks(words, marks=new)
-            config = configs.with_vocabulary(config, len(words))
+            if new := configs.new_marks(held, config):
+                add_marks(words, marks=new)
+                config = configs.with_vocabulary(config, len(words))
     model = GroundingModel.build(config, words, "meta")
+    run.take(model, recipe, lambda where: GroundingModel.build(*_stored(where), "meta"))
     if recipe.lora is not None:
         lora.attach(model, recipe.lora)
     module = objectives.load(recipe.objective)
@@ -107,8 +101,25 @@ def shapes(recipe: Recipe) -> Built:
     with torch.device("meta"):
         objective = module.Objective(model, options)
     select(objective, recipe.train, rounded.names(objective, model) if recipe.bits else ())
+    if hasattr(module, "check_learned"):
+        module.check_learned(objective, recipe, options)
     origin.hold(model, recipe)
     return Built(model, objective, module, options)
+
+
+def _stored(name: str) -> tuple[configs.ModelConfig, Any]:
+    """The configuration and the tokenizer of a checkpoint.
+
+    Raises:
+        ValueError: it is not there, or damaged.
+    """
+    folder = origin.folder(name)
+    config = configs.read(folder / "config.json")
+    try:
+        words = AutoTokenizer.from_pretrained(folder / "backbone", local_files_only=True)
+    except Exception as error:  # a damaged file makes the library raise nearly anything
+        raise ValueError(f"{folder / 'backbone'} has no tokenizer, or a damaged one: fetch it again") from error
+    return config, words
 
 
 def hosts(recipe: Recipe) -> dict[str, int]:

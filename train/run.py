@@ -181,14 +181,23 @@ def start(recipe: Recipe) -> GroundingModel:
         model = GroundingModel.build(model_config.preset(recipe.init), tokenizer(recipe))
     else:
         model = origin.read(recipe)
+    take(model, recipe, lambda folder: GroundingModel.from_pretrained(origin.folder(folder), PLAIN))
+    return model
+
+
+def take(model: GroundingModel, recipe: Recipe, read: Callable[[str], GroundingModel]) -> None:
+    """Load the parts that a recipe takes from other checkpoints, which ``read`` gives by name.
+
+    Raises:
+        ValueError: a part is unknown, or does not fit.
+    """
     for part, folder in recipe.take.items():
         try:
-            other = GroundingModel.from_pretrained(origin.folder(folder), PLAIN)
+            other = read(folder)
             mine, theirs = _part(model, part), _part(other, part)
             mine.load_state_dict(theirs.state_dict())
         except RuntimeError as error:
             raise ValueError(f"take: the {part} of {folder} has another shape than that of {recipe.init}") from error
-    return model
 
 
 def tokenizer(recipe: Recipe) -> PreTrainedTokenizerBase:

@@ -80,12 +80,36 @@ def test_it_says_all_and_reads_no_weights(folder, capsys, monkeypatch):
         ("hosts=/nowhere", "no file /nowhere"),
         ("out=/etc/hostname/run", "cannot be written to"),
         ("deepspeed=zero9", "no file 'zero9'"),
+        ("take={nose: START}", "no part 'nose'"),
+        ("take={channels: OTHER}", "the channels of OTHER has another shape than that of START"),
     ],
 )
 def test_what_is_wrong_is_one_line(folder, capsys, override, says):
+    places = {"START": str(folder / "start"), "OTHER": str(folder / "other")}
+    for name, place in places.items():
+        override, says = override.replace(name, place), says.replace(name, place)
+    if places["OTHER"] in override:
+        tiny.model(channels={"mask": {}}).save_pretrained(folder / "other")
     assert rehearse(folder, override) == 2
     error = capsys.readouterr().err
     assert says in error and error.count("\n") == 1
+
+
+def test_parts_of_another_checkpoint_that_fit(folder, capsys):
+    assert rehearse(folder, f"take={{tower: {folder / 'start'}, segmenter: {folder / 'start'}}}") == 0
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["train={channels: 1e-3, lora_: 1e-3}"], "channels.* gets no gradient from rewards"),
+        (["train={backbone: 1e-3}"], "would move the reference along"),
+        (["train={lora_: 1e-3}", "options={reuse: 3}"], "must be multiples of options.reuse, 3"),
+    ],
+)
+def test_what_reinforcement_cannot_train_is_found_before_weights_are_read(folder, capsys, overrides, says):
+    assert rehearse(folder, "objective=grpo", "options={}", *overrides) == 2
+    assert re.search(says, capsys.readouterr().err)
 
 
 def test_a_full_disk(folder, capsys, monkeypatch):

@@ -206,15 +206,13 @@ class Objective(nn.Module):
         """Nothing: tags are for a hub's model card."""
 
 
-def trainer(objective: Objective, recipe: Recipe, options: Options, step: int, processes: int) -> "GroupTrainer":
-    """The trainer of a run that stands at ``step``, with its data.
+def check_learned(objective: Objective, recipe: Recipe, options: Options) -> None:
+    """See that a recipe fits an objective in which it is marked what learns; its weights may be shapes alone.
 
     Raises:
         ValueError: the recipe lets learn what has no gradient here or what the reference would move with, or stops
             between two steps of one set of answers.
     """
-    from train.grpo import GroupTrainer  # trl takes seconds to import
-
     learned = [name for name, parameter in objective.named_parameters() if parameter.requires_grad]
     astray = [name for name in learned if not name.startswith(("model.backbone.", "model.policy."))]
     if astray:
@@ -227,6 +225,17 @@ def trainer(objective: Objective, recipe: Recipe, options: Options, step: int, p
         )
     if recipe.save_steps % options.reuse or recipe.steps % options.reuse:
         raise ValueError(f"steps and save_steps must be multiples of options.reuse, {options.reuse}")
+
+
+def trainer(objective: Objective, recipe: Recipe, options: Options, step: int, processes: int) -> "GroupTrainer":
+    """The trainer of a run that stands at ``step``, with its data.
+
+    Raises:
+        ValueError: as of :func:`check_learned`.
+    """
+    from train.grpo import GroupTrainer  # trl takes seconds to import
+
+    check_learned(objective, recipe, options)
     pictures = recipe.batch * recipe.accumulate * processes
     begun, still = step // options.reuse, max(1, (recipe.steps - step) // options.reuse)
     data = dataset(objective.model, options, recipe.first + begun * pictures, still * pictures)
