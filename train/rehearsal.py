@@ -4,6 +4,7 @@ Nothing is read that takes more than seconds: of weights the headers of their fi
 built in shapes alone.
 """
 
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -216,19 +217,54 @@ def disk(recipe: Recipe, built: Built, zero: budget.Zero, few: Collection[str]) 
         ValueError: the disk has not room for what the run keeps, and for one more while it is written.
     """
     state, plain = budget.saved(built.objective, zero, few), budget.written(built.model)
-    needs = (recipe.keep + 1) * state + 2 * plain
     out = Path(recipe.out).absolute()
-    at = next(path for path in (out, *out.parents) if path.exists())
+    at = _nearest(out)
     if not at.is_dir() or not os.access(at, os.W_OK):
         raise ValueError(f"out: {at} cannot be written to: name another folder")
-    free = shutil.disk_usage(at).free
+    count = recipe.keep + 1 + (recipe.validate_steps > 0)  # and the one that validated best
+    features = _features(recipe, built, zero, at)
+    needs = int(count * state + 2 * plain + features)
+    cached = f" and up to {gigabytes(int(features))} of options.features" if features else ""
     what = (
-        f"{recipe.keep + 1} saved states of {gigabytes(int(state))} and 2 checkpoints of {gigabytes(int(plain))}: "
-        f"{gigabytes(int(needs))}"
+        f"{count} saved states of {gigabytes(int(state))} and 2 checkpoints of {gigabytes(int(plain))}{cached}: "
+        f"{gigabytes(needs)}"
     )
-    if free < needs:
+    # A run that goes on puts its states in the place of those.
+    held = sum(_bytes(out / name) for name in ("checkpoints", "model"))
+    if held:
+        what += f", of which {gigabytes(min(held, needs))} are there"
+    free = shutil.disk_usage(at).free
+    if free + held < needs:
         raise ValueError(f"out: {at} has {gigabytes(free)} free, and needed are {what}: make room, or set out or keep")
     return f"{what}; {gigabytes(free)} are free in {at}"
+
+
+def _features(recipe: Recipe, built: Built, zero: budget.Zero, at: Path) -> float:
+    """Bytes that kept features may yet take of the disk of ``at``. On another one they may fill it: that costs the
+    cache, and not the run."""
+    where = getattr(built.options, "features", None)
+    if where is None or built.model.listener is not None:
+        return 0.0
+    folder = Path(where).expanduser().absolute()
+    if _nearest(folder).stat().st_dev != at.stat().st_dev:
+        return 0.0
+    pictures = recipe.steps * recipe.batch * recipe.accumulate * zero.processes
+    most = pictures * budget.encoder(built.model.segmenter, 1, half=True).kept
+    return max(0.0, min(built.options.features_gb * 1e9, most) - _bytes(folder))
+
+
+def _nearest(path: Path) -> Path:
+    """The folder itself, or the one above it that is there."""
+    return next(place for place in (path, *path.parents) if place.exists())
+
+
+def _bytes(folder: Path) -> int:
+    """Of all files in a folder; 0 if it is not there."""
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # another run may use the folder
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 def _parameters(objective: nn.Module) -> str:

@@ -119,6 +119,29 @@ def test_a_full_disk(folder, capsys, monkeypatch):
     assert "10.0 kB free, and needed are 2 saved states of" in capsys.readouterr().err
 
 
+def test_the_state_that_validates_best_and_kept_features_take_room(folder, capsys):
+    features = 2 * 16 * 8 * 8  # of a picture: bfloat16, 16 wide, a place for each of 8 x 8 patches
+    assert rehearse(folder, "validate_steps=2", f"options.features={folder / 'kept'}") == 0
+    said = re.search(r"disk +(.*)", capsys.readouterr().out)[1]
+    assert (
+        "3 saved states of" in said and f"up to {features * 4 * 2 / 1e3:.1f} kB of options.features" in said
+    )  # 8 pictures
+    assert rehearse(folder, f"options.features={folder / 'kept'}", "options.features_gb=1e-6") == 0
+    assert "up to 1.0 kB of" in capsys.readouterr().out
+
+
+def test_what_a_run_has_saved_gives_room_to_what_takes_its_place(folder, capsys, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 10**6))
+    assert rehearse(folder) == 2  # 1.8 MB are needed
+    state = folder / "out" / "checkpoints" / "checkpoint-2"
+    state.mkdir(parents=True)
+    (state / "state").write_bytes(bytes(10**6))
+    capsys.readouterr()
+    assert rehearse(folder) == 0
+    assert "of which 1.0 MB are there; 1.0 MB are free" in capsys.readouterr().out
+
+
 def test_weights_that_were_cut_off(folder, capsys):
     path = folder / "start" / "segmenter.safetensors"
     path.write_bytes(path.read_bytes()[:1000])
