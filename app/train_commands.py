@@ -51,11 +51,14 @@ def uploaded(folder: Path) -> list[Path]:
 
 
 def _made(folder: Path) -> tuple[Path, Path | None]:
-    """A checkpoint, given by itself or by the run that made it, and that run if it is known."""
+    """A checkpoint, given by itself or by the run that made it, and that run, or what it holds of it, if it is
+    known."""
+    from train.card import RUN
+
     for made in (folder, folder / "model"):
         if (made / "config.json").is_file():
-            run = made.absolute().parent
-            return made, run if (run / "recipe.yaml").is_file() else None
+            runs = (made / RUN, made.absolute().parent)
+            return made, next((run for run in runs if (run / "recipe.yaml").is_file()), None)
     if (folder / "recipe.yaml").is_file():
         raise ValueError(f"{folder} has no model yet: `pinpoint merge {folder} OUT` makes one of its saved state")
     raise ValueError(f"no checkpoint at {folder}: name a folder that holds config.json, or a run's folder")

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import yaml
 
 from model import config as configs
 from model.config import ModelConfig
+from train.saving import last_checkpoint
 
 MARK = "<!-- Written by `pinpoint push`; without this line it is left as it is. -->"
+RUN = ".run"  # what is known of the run, in a checkpoint that lies elsewhere; hidden files are not uploaded
 TAGS = ["reasoning-segmentation", "referring-expression-segmentation"]
 
 
@@ -21,7 +24,8 @@ def card(folder: Path, run: Path | None, repository: str, licence: str | None = 
 
     Args:
         folder: the checkpoint.
-        run: the folder of the run that made it, with ``recipe.yaml`` and ``run.json``; None if it is not known.
+        run: the folder of the run that made it, with ``recipe.yaml`` and ``run.json``, or what :func:`keep` has kept of
+            one; None if it is not known.
         repository: OWNER/NAME on the hub.
         licence: as the hub names it; left out if None, as nothing here can know it.
 
@@ -56,6 +60,27 @@ def write(folder: Path, text: str) -> bool:
         return True
     path.write_text(text, encoding="utf-8")
     return False
+
+
+def keep(run: Path, saved: Path, step: int, folder: Path) -> None:
+    """Note in a checkpoint which run made it, for a card written when the run is gone.
+
+    Args:
+        run: its folder.
+        saved: the state that the checkpoint was made of.
+        step: of that state.
+        folder: the checkpoint.
+    """
+    own = folder / RUN
+    own.mkdir(exist_ok=True)
+    shutil.copyfile(run / "recipe.yaml", own / "recipe.yaml")
+    facts = {**_read(run / "run.json"), "step": step, "processes": _processes(saved)}
+    (own / "run.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def _processes(saved: Path) -> int | None:
+    """How many processes wrote a saved state: each has left its random state. None if that is not there."""
+    return len(list(saved.glob("rng_state*.pth"))) or None
 
 
 def _model(config: ModelConfig, folder: Path) -> dict[str, str]:
@@ -96,13 +121,18 @@ def _training(run: Path) -> dict[str, str]:
     recipe = _read(run / "recipe.yaml")
     facts = _read(run / "run.json")
     options = recipe.get("options") or {}
-    images = recipe.get("batch", 1) * recipe.get("accumulate", 1) * recipe.get("processes", 1)
+    step, processes = facts.get("step"), facts.get("processes")
+    saved, newest = last_checkpoint(run)
+    if saved is not None:  # the model is renewed with each
+        step, processes = newest, _processes(saved)
+    images = recipe.get("batch", 1) * recipe.get("accumulate", 1) * (processes or recipe.get("processes", 1))
     lora = recipe.get("lora") or {}
     data = options.get("data")
     made = {
         "began with": recipe.get("init"),
         "learned from": ", ".join(f"{name} {weight:g}" for name, weight in data.items()) if data else None,
-        "steps": f"{recipe['steps']:,} of {images} images" if "steps" in recipe else None,
+        "steps": None if step is None else f"{step:,} of {images} images",
+        "steps of the recipe": _asked(recipe.get("steps"), step, images),
         "learning rates": ", ".join(f"`{part}` {rate:g}" for part, rate in (recipe.get("train") or {}).items()),
         "adapters": f"rank {lora.get('rank')}, alpha {lora.get('alpha')}, merged" if lora else None,
         "seed": recipe.get("seed"),
@@ -110,6 +140,13 @@ def _training(run: Path) -> dict[str, str]:
         "versions": ", ".join(f"{name} {number}" for name, number in (facts.get("versions") or {}).items()),
     }
     return {key: str(value) for key, value in made.items() if value not in (None, "")}
+
+
+def _asked(steps: int | None, step: int | None, images: int) -> str | None:
+    """What the recipe asks for, where it is not known, or is not so, that the model has done as much."""
+    if steps is None or steps == step:
+        return None
+    return f"{steps:,}" if step is not None else f"{steps:,} of {images} images"
 
 
 def _read(path: Path) -> Mapping[str, Any]:

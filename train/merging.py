@@ -11,7 +11,7 @@ from deepspeed.utils.zero_to_fp32 import get_fp32_state_dict_from_zero_checkpoin
 
 from data.settings import build
 from model.convert import check_target
-from train import lora, objectives, origin, rounded
+from train import card, lora, objectives, origin, rounded
 from train.parameters import select
 from train.recipe import load
 from train.run import start
@@ -57,6 +57,7 @@ def merge(run: Path, out: Path, step: int | None = None, dtype: torch.dtype | No
     if unknown:
         raise ValueError(f"{saved} holds {unknown[0]}, which the run's recipe does not have: it is not of this recipe")
     lora.merged(model, keep=False).save_pretrained(out, dtype)
+    card.keep(run, saved, step, out)
     return step
 
 

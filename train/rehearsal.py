@@ -235,7 +235,8 @@ def disk(recipe: Recipe, built: Built, zero: budget.Zero, few: Collection[str]) 
         what += f", of which {gigabytes(min(held, needs))} are there"
     free = shutil.disk_usage(at).free
     if free + held < needs:
-        raise ValueError(f"out: {at} has {gigabytes(free)} free, and needed are {what}: make room, or set out or keep")
+        keys = "out, keep or options.features_gb" if features else "out or keep"
+        raise ValueError(f"out: {at} has {gigabytes(free)} free, and needed are {what}: make room, or set {keys}")
     return f"{what}; {gigabytes(free)} are free in {at}"
 
 

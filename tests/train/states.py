@@ -46,6 +46,7 @@ def leave(folder, stage):
         expected.save_pretrained(run / "expected")
     torch.distributed.barrier()
     engine.save_checkpoint(str(saved), tag="global_step3")
+    (saved / f"rng_state_{torch.distributed.get_rank()}.pth").touch()  # as the Trainer's processes leave theirs
     torch.distributed.barrier()
     if torch.distributed.get_rank() == 0:
         (saved / "trainer_state.json").write_text(json.dumps({"global_step": 3}))

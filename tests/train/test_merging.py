@@ -31,6 +31,8 @@ def test_every_stage_gives_the_whole_model(folder, tmp_path, stage, capsys):
     moved = {name.split("/")[0] for name in runs.astray(got, begin)}
     assert moved == {"model.safetensors", "channels.safetensors", "segmenter.safetensors"}
     GroundingModel.from_pretrained(tmp_path / "out")
+    assert main(["push", str(tmp_path / "out"), "owner/name", "--dry-run"]) == 0
+    assert "| steps | 3 of 2 images |" in capsys.readouterr().out
 
 
 @pytest.mark.slow
