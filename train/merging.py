@@ -36,7 +36,8 @@ def merge(run: Path, out: Path, step: int | None = None, dtype: torch.dtype | No
     check_target(out)
     if not (run / "recipe.yaml").is_file():
         raise ValueError(f"{run} is no run: it has no recipe.yaml; name the folder that the recipe's 'out' names")
-    recipe = rounded.unrounded(load(str(run / "recipe.yaml")))
+    # A run may be older than what is asked of a schedule now, and is not to learn here.
+    recipe = rounded.unrounded(load(str(run / "recipe.yaml"), ["decay=0"]))
     saved, step = find(run, step)
     model = start(recipe)
     if recipe.lora is not None:

@@ -7,6 +7,7 @@ from app.cli import main
 from model.grounding import GroundingModel
 from tests.train import runs
 from train import merging
+from train.recipe import load
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +63,11 @@ def test_what_is_missing_is_said(folder, tmp_path, capsys):
 def test_a_run_without_a_saved_state(tmp_path):
     with pytest.raises(ValueError, match="train it first"):
         merging.find(tmp_path)
+
+
+def test_the_schedule_of_an_older_run_does_not_matter(tmp_path):
+    path = runs.begin(tmp_path, {**runs.RECIPE, "warmup": 50, "decay": 700})
+    with pytest.raises(ValueError, match="are more than steps: 4"):
+        load(str(path))
+    with pytest.raises(ValueError, match="train it first"):
+        merging.merge(tmp_path, tmp_path / "made")
