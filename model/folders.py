@@ -1,6 +1,7 @@
 """Checkpoint folders: their tensors as they are stored, a new one put in an old one's place, and what is wrong."""
 
 import fcntl
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ def stored(module: nn.Module, dtype: torch.dtype | None) -> dict[str, torch.Tens
 
 def put(folder: Path, made: Path) -> None:
     """Put ``made`` in the place of ``folder``, which comes back if that fails."""
+    durable(made)
     old = folder.with_name(f".{folder.name}-old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
@@ -33,7 +35,37 @@ def put(folder: Path, made: Path) -> None:
         if old.exists():
             old.rename(folder)
         raise
+    flush(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Delete what processes that were killed while they made ``folder`` have left beside it; the old one comes back if
+    the new one had not yet taken its place. Call it when no process is at work there."""
+    old = folder.with_name(f".{folder.name}-old")
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+    for left in folder.parent.glob(f".{folder.name}-*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def durable(folder: Path) -> None:
+    """Wait until all of a folder is on the disk: after a power cut a name that was given before could stand for files
+    without their contents."""
+    for path in (*folder.rglob("*"), folder):
+        flush(path)
+
+
+def flush(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    except OSError:
+        if not path.is_dir():  # some network disks do not know how
+            raise
+    finally:
+        os.close(file)
 
 
 @contextmanager

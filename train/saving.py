@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
+from model import folders
 from train.parameters import numel
 
 STAGED = ".saving"  # where a checkpoint is written, beside the others
@@ -32,9 +33,12 @@ def _complete(folder: Path) -> Iterator[Path]:
 
 
 def publish(staged: Path, path: Path) -> None:
-    """Give a checkpoint that was written whole its name, in the place of an older one of that name."""
+    """Give a checkpoint that was written whole its name, in the place of an older one of that name. It is on the disk
+    by then, and the name is when this returns: older checkpoints may go."""
+    folders.durable(staged)
     _delete(path)
     staged.rename(path)
+    folders.flush(path.parent)
 
 
 def prune(out: Path, keep: int) -> None:

@@ -51,6 +51,15 @@ def test_a_checkpoint_takes_its_name_at_once(tmp_path):
     assert [path.name for path in old.iterdir()] == ["new"] and not staged.exists()
 
 
+def test_a_checkpoint_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    seen, flush = [], saving.folders.flush
+    monkeypatch.setattr(saving.folders, "flush", lambda path: (seen.append((path.name, named.exists())), flush(path)))
+    staged, named = checkpoint(tmp_path, 4), tmp_path / "checkpoints" / "checkpoint-6"
+    saving.publish(staged, named)
+    assert sorted(seen[:-1]) == [(name, False) for name in ("checkpoint-4", "trainer_state.json", "weights")]
+    assert seen[-1] == ("checkpoints", True)
+
+
 def test_a_disk_without_room_is_said_before_anything_is_written(tmp_path, monkeypatch):
     model = nn.ModuleList([nn.Linear(100, 100, bias=False), nn.Linear(50, 100, bias=False)])
     model[1].requires_grad_(False)
