@@ -15,7 +15,7 @@ class Interrupted(Exception):
 
 
 class Ends:
-    """Notes SIGTERM and SIGINT, with which a scheduler or a person ends a run; a second SIGINT ends it at once."""
+    """Notes SIGTERM and SIGINT, with which a scheduler or a person ends a run; a SIGINT after that ends it at once."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -54,12 +54,17 @@ def worker_died(seconds: float = 1.0) -> bool:
 @contextlib.contextmanager
 def handing_on() -> Iterator[None]:
     """Hand SIGTERM and SIGINT on to the training processes below this one. The launcher between would leave them
-    behind, or kill them before they have saved; it ends when they do."""
+    behind, or kill them before they have saved; it ends when they do. Where there are none, as on other machines or not
+    yet, it is the launcher that is told."""
+    told = False
 
-    def hand_on(_: int, __: object) -> None:
-        for process in training(psutil.Process()):
-            with contextlib.suppress(psutil.Error):
-                process.send_signal(signal.SIGTERM)
+    def hand_on(number: int, _: object) -> None:
+        nonlocal told
+        own = psutil.Process()
+        for process in training(own) or launching(own):
+            with contextlib.suppress(psutil.Error):  # of SIGINT a process that is not yet ready dies with a traceback
+                process.send_signal(number if told else signal.SIGTERM)
+        told = True
 
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -74,11 +79,24 @@ def handing_on() -> Iterator[None]:
 
 def training(above: psutil.Process) -> list[psutil.Process]:
     """The processes below that run :mod:`train.run`, without their data workers."""
-    found = {}
+    return _running(above, "train.run")
+
+
+def launching(above: psutil.Process) -> list[psutil.Process]:
+    """The launcher below, and what it has started."""
+    found = _running(above, "deepspeed.launcher.runner")
     with contextlib.suppress(psutil.Error):
-        for process in above.children(recursive=True):
+        return [process for one in found for process in (one, *one.children(recursive=True))]
+    return found
+
+
+def _running(above: psutil.Process, name: str) -> list[psutil.Process]:
+    """The processes below that run a module, without their own copies."""
+    found = {}
+    for process in above.children(recursive=True):
+        with contextlib.suppress(psutil.Error):
             words = process.cmdline()
-            module = words.index("train.run") if "train.run" in words else 0
+            module = words.index(name) if name in words else 0
             if module and words[module - 1] == "-m":  # the launchers name it, too, in another way
                 found[process.pid] = process
     return [process for process in found.values() if process.ppid() not in found]
