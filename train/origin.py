@@ -1,5 +1,6 @@
 """What a run begins with: a checkpoint's networks, as they are or under another preset's channels and layer policy."""
 
+import difflib
 import functools
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +21,8 @@ from model.released import here, near, table
 from model.released.pair import RECORD, find, pair
 from train import rounded
 from train.recipe import Recipe
+
+PARTS = ("segmenter", "channels", "backbone", "tower")  # that may be taken
 
 
 def folder(name: str) -> Path:
@@ -61,9 +64,17 @@ def check(recipe: Recipe) -> None:
         ValueError: they do not, or it is not.
     """
     presets = configs.presets()
-    for where in (recipe.init, *recipe.take.values()):
-        if where not in presets:
-            folder(where)
+    for name in recipe.take:
+        if name not in PARTS:
+            close = difflib.get_close_matches(name, PARTS, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(PARTS)}"
+            raise ValueError(f"take: no part {name!r}: {hint}")
+    own = Path(recipe.out).resolve()
+    for key, where in (("init", recipe.init), *(("take", where) for where in recipe.take.values())):
+        if where not in presets and folder(where).resolve().is_relative_to(own):
+            raise ValueError(
+                f"{key}: {where} lies in the run's own folder {recipe.out}, which it writes anew: name another out"
+            )
     if recipe.preset is not None:
         configs.preset(recipe.preset)
         if recipe.init in presets:
@@ -76,6 +87,13 @@ def check(recipe: Recipe) -> None:
     if recipe.frozen == "bf16" and recipe.precision != "bf16":
         raise ValueError("frozen: weights in bf16 need precision: bf16")
     rounded.check(recipe)
+
+
+def part(model: GroundingModel, name: str) -> nn.Module:
+    """The part of a model that has this name in ``take``."""
+    assert name in PARTS
+    found: nn.Module = getattr(model.backbone if name == "tower" else model, name)
+    return found
 
 
 def configured(recipe: Recipe, held: ModelConfig) -> ModelConfig:

@@ -189,13 +189,11 @@ def take(model: GroundingModel, recipe: Recipe, read: Callable[[str], GroundingM
     """Load the parts that a recipe takes from other checkpoints, which ``read`` gives by name.
 
     Raises:
-        ValueError: a part is unknown, or does not fit.
+        ValueError: a part does not fit.
     """
     for part, folder in recipe.take.items():
         try:
-            other = read(folder)
-            mine, theirs = _part(model, part), _part(other, part)
-            mine.load_state_dict(theirs.state_dict())
+            origin.part(model, part).load_state_dict(origin.part(read(folder), part).state_dict())
         except RuntimeError as error:
             raise ValueError(f"take: the {part} of {folder} has another shape than that of {recipe.init}") from error
 
@@ -211,18 +209,6 @@ def _texts(count: int) -> Iterator[str]:
     from data.world.world import World
 
     return World("train", count).texts(count)
-
-
-def _part(model: GroundingModel, name: str) -> torch.nn.Module:
-    parts = {
-        "segmenter": model.segmenter,
-        "channels": model.channels,
-        "backbone": model.backbone,
-        "tower": model.backbone.tower,
-    }
-    if name not in parts:
-        raise ValueError(f"take: no part {name!r}; there are {', '.join(parts)}")
-    return parts[name]
 
 
 def _collate(module: Any, model: GroundingModel, options: Any, items: list[Any]) -> dict[str, Any]:

@@ -55,11 +55,31 @@ def test_a_release_that_is_not_here_says_how_to_fetch_it():
         ({"preset": "pinpoint", "published": True}, "preset must be one of"),
         ({"precision": "fp32", "frozen": "bf16"}, "need precision: bf16"),
         ({"take": {"tower": "nowhere"}}, "neither a preset"),
+        ({"take": {"segmentor": "nowhere"}}, "take: no part 'segmentor': did you mean 'segmenter'"),
+        ({"take": {"x": "nowhere"}}, "there are segmenter, channels, backbone, tower"),
     ],
 )
 def test_what_does_not_fit_together_is_found(start, changes, says):
     with pytest.raises(ValueError, match=says):
         origin.check(recipe(**{"init": str(start), **changes}))
+
+
+def test_a_run_does_not_begin_with_what_it_writes_anew(start):
+    """Its folder, its model, or either by another name."""
+    (start.parent / "link").symlink_to(start.parent)
+    for out in (start, start.parent, start.parent / "link"):
+        with pytest.raises(ValueError, match=r"init: .* lies in the run's own folder"):
+            origin.check(recipe(init=str(start), out=str(out)))
+        with pytest.raises(ValueError, match=r"take: .* lies in the run's own folder"):
+            origin.check(recipe(init="tiny", take={"tower": str(start)}, out=str(out)))
+    (start.parent / "link").unlink()
+    origin.check(recipe(init=str(start), out=str(start.parent / "out")))
+
+
+def test_every_part_that_may_be_taken_is_one():
+    model = tiny.model()
+    assert origin.part(model, "tower") is model.backbone.tower
+    assert all(isinstance(origin.part(model, name), torch.nn.Module) for name in origin.PARTS)
 
 
 def test_a_preset_changes_channels_and_marks_and_keeps_the_networks(start):
