@@ -1,36 +1,36 @@
 """One process of a training run; started by :mod:`train.launch` through the DeepSpeed launcher.
 
 Reads the recipe, builds the model, trains the objective, and leaves in the run's folder: ``recipe.yaml`` (resolved),
-``run.json`` (commit, versions, seed, command), ``log.txt`` and ``log.jsonl``, ``checkpoints/`` (resumable, with
-TensorBoard's files), ``validation.jsonl`` and ``model/`` (a Pinpoint checkpoint, renewed at every save).
+``run.json`` (commit, versions, seed, command, processes, of this start and of earlier ones), ``log.txt`` and
+``log.jsonl``, ``checkpoints/`` (resumable, with TensorBoard's files), ``validation.jsonl`` and ``model/`` (a Pinpoint
+checkpoint, renewed at every save).
 """
 
 import argparse
 import atexit
-import dataclasses
+import contextlib
 import functools
-import json
 import logging
 import os
-import shutil
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from torch import distributed
 from transformers import PreTrainedTokenizerBase, set_seed
 
 from data.provenance import commit
 from data.settings import build
 from model import config as model_config
+from model import folders
 from model.grounding import GroundingModel
 from model.placement import PLAIN
 from model.tokens import train_tokenizer
-from train import lora, objectives, origin, rounded
+from train import lora, objectives, origin, rounded, rundir
 from train.callbacks import Plain, Rounds, Unnamed
 from train.guarded import FULL
 from train.parameters import counts, select
@@ -44,7 +44,10 @@ WORKER = "a data worker died ({}); the same command goes on from the last checkp
 
 
 def main(argv: list[str]) -> int:
-    """Train; returns 0 when the run reached its last step, 2 when it cannot, 143 when it was told to stop before."""
+    """Train; returns 0 when the run reached its last step, 2 when it cannot, 143 when it was told to stop before, and
+    130 when it was to end at once."""
+    from train.launch import check  # whoever starts processes by torchrun has not checked
+
     parser = argparse.ArgumentParser()
     parser.add_argument("recipe")
     parser.add_argument("overrides", nargs="*")
@@ -53,19 +56,26 @@ def main(argv: list[str]) -> int:
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO if first_process() else logging.ERROR, format="%(message)s")
     try:
-        train(load(args.recipe, args.overrides), restart=args.restart)
+        recipe = load(args.recipe, args.overrides)
+        check(recipe)
+        train(recipe, restart=args.restart)
         _leave_group()
     except Interrupted as error:
         log.info("%s", error)
         _leave_group()
         return 143
+    except KeyboardInterrupt:
+        _failed("ended at once, without saving; the same command goes on from the last checkpoint")
+        return 130
     except (ValueError, FloatingPointError) as error:
         return _failed(str(error))
-    except (OSError, EOFError, RuntimeError) as error:
+    except Exception as error:
         if isinstance(error, OSError) and error.errno in FULL:
             return _failed(f"the disk is full ({error}): make room, and the same command goes on")
-        if str(error).startswith("DataLoader worker") or worker_died():
+        lost = isinstance(error, OSError | EOFError | RuntimeError)
+        if lost and (str(error).startswith("DataLoader worker") or worker_died()):
             return _failed(WORKER.format(" ".join(f"{type(error).__name__} {error}".split())[:300]))
+        _note(traceback.format_exc().rstrip())
         raise
     finally:
         end_workers()
@@ -83,25 +93,47 @@ def _failed(reason: str) -> int:
     lines = [line.strip() for line in reason.splitlines() if line.strip()]
     if lines and lines[0].startswith("Caught "):
         lines = [lines[-1].partition(": ")[2] or lines[-1]]
-    print(f"\npinpoint train: {' '.join(lines)}", file=sys.stderr, flush=True)  # the progress bar leaves its line open
+    told = f"pinpoint train: {' '.join(lines)}"
+    print(f"\n{told}", file=sys.stderr, flush=True)  # the progress bar leaves its line open
+    _note(told)
     return 2
+
+
+def _note(text: str) -> None:
+    """Into the run's log.txt alone: who watches is told in another way."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.emit(logging.makeLogRecord({"msg": text}))
 
 
 def train(recipe: Recipe, restart: bool = False) -> None:
     """Run a recipe to its last step; the finished model is in its folder ``model``.
 
     Raises:
-        ValueError: the recipe cannot work.
+        ValueError: the recipe cannot work, its folder is in use, or holds another run.
         FloatingPointError: the loss is no longer a number, or rose out of measure.
         Interrupted: it was told to stop, and has saved.
     """
     ends = Ends()
-    out = Path(recipe.out)
-    if restart and first_process():
-        shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True, exist_ok=True)
-    if first_process():
-        log.addHandler(logging.FileHandler(out / "log.txt", encoding="utf-8"))
+    out, processes = Path(recipe.out), int(os.environ.get("WORLD_SIZE", "1"))
+    with contextlib.ExitStack() as claim:
+        if first_process():
+            rundir.check(recipe, processes, restart)
+            claim.enter_context(rundir.claimed(out))
+            if restart:
+                rundir.clear(out)
+            folders.sweep(out / "model")
+            # of the root: what the data and other parts say belongs into it, too
+            logging.getLogger().addHandler(logging.FileHandler(out / rundir.LOG, encoding="utf-8"))
+        _train(recipe, (None, 0) if restart else last_checkpoint(out), processes, ends)
+
+
+def _train(recipe: Recipe, saved: tuple[Path | None, int], processes: int, ends: Ends) -> None:
+    """From the state that was ``saved``, if one was."""
+    out, (resume, step) = Path(recipe.out), saved
+    if step >= recipe.steps and (out / "model").is_dir():
+        log.info("the run has done its %d steps already: give it more, or start it with --restart", step)
+        return
     set_seed(recipe.seed)
     model = start(recipe)
     if recipe.lora is not None:
@@ -118,13 +150,9 @@ def train(recipe: Recipe, restart: bool = False) -> None:
     origin.hold(model, recipe)  # steps are smaller than half precision tells apart
     for part, (learn, total) in counts(objective).items():
         log.info("%-28s %12s of %12s parameters learn", part, f"{learn:,}", f"{total:,}")
-    _describe(recipe, objective, out)
+    if first_process():
+        rundir.describe(recipe, _facts(recipe, objective, processes), step)
 
-    resume, step = (None, 0) if restart else last_checkpoint(out)
-    if step >= recipe.steps and (out / "model").is_dir():
-        log.info("the run has done its %d steps already: give it more, or start it with --restart", step)
-        return
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
     restore = _restoring(recipe, module, options) if recipe.bits else None
     plain = Plain(model, recipe.lora, zero_stage(recipe) == 3, restore)
     if hasattr(module, "trainer"):
@@ -174,7 +202,7 @@ def start(recipe: Recipe) -> GroundingModel:
     """The model a run begins with: from a preset (with a tokenizer of its own) or a checkpoint, plus taken parts.
 
     Raises:
-        ValueError: a part of ``take`` is unknown, or does not fit; or random weights are to be rounded.
+        ValueError: a part of ``take`` does not fit; or random weights are to be rounded.
     """
     if recipe.init in model_config.presets():
         rounded.check_start(recipe)
@@ -222,21 +250,20 @@ def _together(items: list[Any]) -> dict[str, Any]:
     return {"items": items}
 
 
-def _describe(recipe: Recipe, objective: torch.nn.Module, out: Path) -> None:
-    if not first_process():
-        return
-    (out / "recipe.yaml").write_text(yaml.safe_dump(dataclasses.asdict(recipe), sort_keys=False), encoding="utf-8")
+def _facts(recipe: Recipe, objective: torch.nn.Module, processes: int) -> dict[str, Any]:
+    """What makes this start of a run."""
     packages = ("torch", "transformers", "deepspeed", "peft", "trl", "segment-anything")
-    facts = {
+    return {
         "commit": commit(),
         "command": sys.argv,
+        "folder": str(Path.cwd()),
         "seed": recipe.seed,
+        "processes": processes,
         "learn": {part: learn for part, (learn, _) in counts(objective).items() if learn},
         "python": sys.version.split()[0],
         "versions": {name: version(name) for name in packages},
         "threads": torch.get_num_threads(),
     }
-    (out / "run.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 
 def _end(code: int) -> None:
@@ -245,7 +272,7 @@ def _end(code: int) -> None:
     Groups that DeepSpeed keeps have threads that outlive ``destroy_process_group``; one that drops its last Python
     object while the interpreter goes away aborts a process whose work is done (exit code 250 of the launcher).
     """
-    if code != 2:  # what others registered: a run of W&B ends. A failed process has others waiting for it
+    if code not in (2, 130):  # what others registered: a run of W&B ends. A failed process has others waiting for it
         atexit._run_exitfuncs()
     logging.shutdown()
     sys.stdout.flush()

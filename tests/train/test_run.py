@@ -1,6 +1,7 @@
 """Whole runs through the DeepSpeed launcher, on a tiny model."""
 
 import json
+import logging
 
 import pytest
 import torch
@@ -22,6 +23,79 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def recipe(folder):
     return runs.begin(folder)
+
+
+@pytest.fixture
+def inside(monkeypatch):
+    """A run is this process, and leaves it as it was."""
+    monkeypatch.setattr(run, "Ends", object)
+    monkeypatch.setattr(run, "end_workers", lambda: None)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [*logging.getLogger().handlers])
+
+
+def done(recipe, out, **facts):
+    """Leave a finished run of four steps in ``out``."""
+    state = out / "checkpoints" / "checkpoint-4"
+    state.mkdir(parents=True)
+    (state / "trainer_state.json").write_text("{}")
+    (out / "model").mkdir()
+    run.rundir.describe(load(str(recipe), [f"out={out}"]), facts, 0)
+
+
+def never(*_):
+    raise AssertionError
+
+
+def test_a_finished_run_that_is_started_again_stays_as_it_is(recipe, tmp_path, monkeypatch, inside):
+    out = tmp_path / "out"
+    done(recipe, out, commit="abc")
+    held = {name: (out / name).read_text() for name in ("recipe.yaml", "run.json")}
+    monkeypatch.setattr(run, "start", never)
+    assert run.main([str(recipe), f"out={out}", "keep=2"]) == 0
+    assert run.main([str(recipe), f"out={out}", "lora={rank: 2}", "train={lora_: 1e-3}"]) == 2
+    assert {name: (out / name).read_text() for name in held} == held
+
+
+def test_a_state_is_not_gone_on_from_by_another_run(recipe, tmp_path, monkeypatch, inside, capsys):
+    out = tmp_path / "out"
+    done(recipe, out)
+    monkeypatch.setattr(run, "start", never)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    run.rundir.describe(load(str(recipe), [f"out={out}"]), {"processes": 1}, 0)
+    assert run.main([str(recipe), f"out={out}", "steps=6"]) == 2
+    assert "holds 4 steps of another run (processes: 1 there, 2 here)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", ["deepspeed=zero9", "options.masks=0"])
+def test_what_cannot_work_is_one_line_without_the_launcher(recipe, tmp_path, inside, capsys, wrong):
+    assert run.main([str(recipe), f"out={tmp_path / 'out'}", wrong]) == 2
+    assert capsys.readouterr().err.count("\npinpoint train: ") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_log_says_why_a_run_ended_and_what_its_parts_said(recipe, tmp_path, monkeypatch, inside, capsys):
+    out = tmp_path / "out"
+    (out / ".model-abcd1234").mkdir(parents=True)
+
+    def start(_):
+        logging.getLogger("data.mixture").warning("a sample is left out")
+        raise errors.pop()
+
+    errors = [KeyboardInterrupt(), ZeroDivisionError("by nought"), ValueError("it cannot\nwork")]
+    monkeypatch.setattr(run, "start", start)
+    monkeypatch.setattr(run, "worker_died", lambda: False)
+    words = [str(recipe), f"out={out}"]
+    assert run.main(words) == 2
+    assert not (out / ".model-abcd1234").exists()
+    lines = (out / "log.txt").read_text().splitlines()
+    assert lines == ["a sample is left out", "pinpoint train: it cannot work"]
+    with pytest.raises(ZeroDivisionError):
+        run.main([*words, "--restart"])
+    lines = (out / "log.txt").read_text().splitlines()
+    assert lines[:2] == ["a sample is left out", "Traceback (most recent call last):"]
+    assert lines[-1] == "ZeroDivisionError: by nought"
+    assert run.main([*words, "--restart"]) == 130
+    assert "ended at once" in (out / "log.txt").read_text() and "ended at once" in capsys.readouterr().err
 
 
 class Enough(Exception):
@@ -66,7 +140,9 @@ def test_a_run_in_two_pieces_equals_one_in_one_piece(folder, recipe):
         path.name for path in (folder / "whole").iterdir()
     }
     told = json.loads((folder / "whole" / "run.json").read_text())
-    assert set(told) >= {"commit", "versions", "seed", "command"}
+    assert set(told) >= {"commit", "versions", "seed", "command"} and told["processes"] == 1
+    pieces = json.loads((folder / "pieces" / "run.json").read_text())
+    assert pieces["step"] == 2 and [start["step"] for start in pieces["earlier"]] == [0]
     model = tiny.model()
     drawn = (model.segmenter.mask_decoder, model.segmenter.prompt_encoder)
     assert told["learn"] == {
@@ -77,6 +153,17 @@ def test_a_run_in_two_pieces_equals_one_in_one_piece(folder, recipe):
     lines = [json.loads(line) for line in (folder / "whole" / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if line.get("seconds_per_step", 0) > 0] == [2, 3, 4]
     assert list((folder / "whole" / "checkpoints" / "runs").rglob("events.*"))
+
+
+@pytest.mark.slow
+def test_restart_throws_the_earlier_run_away(folder, recipe, free_port):
+    out, other = folder / "again", ["steps=1", "lora={rank: 2, alpha: 4}", "train={lora_: 1e-2}"]
+    runs.alone(recipe, free_port, f"out={out}", "steps=2")
+    refused = runs.alone(recipe, free_port, f"out={out}", *other, code=2)
+    assert "holds 2 steps of another run" in refused.stderr and "Traceback" not in refused.stderr
+    runs.alone(recipe, free_port, f"out={out}", *other, "--restart")
+    assert list(runs.lines(out)) == [1] and json.loads((out / "run.json").read_text())["earlier"] == []
+    assert [path.name for path in (out / "checkpoints").glob("checkpoint-*")] == ["checkpoint-1"]
 
 
 @pytest.mark.slow
