@@ -1,9 +1,11 @@
 """``pinpoint train RECIPE [key=value ...]``: check the recipe, then run the DeepSpeed launcher on :mod:`train.run`."""
 
 import argparse
+import difflib
 import importlib.util
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,6 +16,15 @@ from train.recipe import Recipe, load, names, purpose
 from train.stopping import handing_on
 
 ROOT = Path(__file__).resolve().parent.parent
+# What reaches other machines, each with the program by which DeepSpeed sees that it is installed.
+LAUNCHERS = {
+    "pdsh": "pdsh",
+    "openmpi": "ompi_info",
+    "mpich": "mpirun",
+    "impi": "mpirun",
+    "slurm": "sinfo",
+    "mvapich": "mpiname",
+}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -53,6 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.overrides.append(f"hosts={json.dumps(args.hostfile)}")
     recipe = load(args.recipe, args.overrides)
     check(recipe)
+    check_start(args, recipe)
     if args.dry_run:
         from train.rehearsal import rehearse
 
@@ -62,6 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from train import rounded
 
     rounded.check_start(recipe)
+    check_reach(args, recipe)
     for path in locks():
         print(
             f"pinpoint train: {path} says that another process compiles this part of DeepSpeed, and the run waits for "
@@ -69,7 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
     with handing_on():
-        return subprocess.call(command(args, recipe), env=environment(recipe), cwd=os.getcwd(), start_new_session=True)
+        code = subprocess.call(command(args, recipe), env=environment(recipe), cwd=os.getcwd(), start_new_session=True)
+    return code if code >= 0 else 128 - code  # as a shell has it: it ended by a signal
 
 
 def check(recipe: Recipe) -> None:
@@ -94,6 +108,44 @@ def check(recipe: Recipe) -> None:
     origin.check(recipe)
 
 
+def check_start(args: argparse.Namespace, recipe: Recipe) -> None:
+    """See that the command's words fit the machines, and that ``out`` is a place for this run.
+
+    Raises:
+        ValueError: the hostfile, a launcher or a line is not there; or ``out`` holds another run.
+    """
+    from train import rundir
+    from train.rehearsal import hosts
+
+    machines = hosts(recipe)
+    if args.launcher not in (None, *LAUNCHERS):
+        near = difflib.get_close_matches(args.launcher, LAUNCHERS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(LAUNCHERS)}"
+        raise ValueError(f"--launcher: no launcher {args.launcher!r}: {hint}")
+    if args.node is not None and machines and not 0 <= args.node < len(machines):
+        raise ValueError(f"--node: {recipe.hosts} has machines 0 to {len(machines) - 1}, and not {args.node}")
+    rundir.check(recipe, sum(machines.values()) or recipe.processes, args.restart)
+
+
+def check_reach(args: argparse.Namespace, recipe: Recipe) -> None:
+    """See that this machine has what reaches the others; a dry run needs none of it.
+
+    Raises:
+        ValueError: a program is not installed.
+    """
+    from train.rehearsal import hosts
+
+    if recipe.hosts is None or args.node is not None:
+        return
+    launcher = args.launcher or "pdsh"
+    for program in ("ssh", LAUNCHERS[launcher]) if len(hosts(recipe)) > 1 else ("ssh",):
+        if shutil.which(program) is None:
+            raise ValueError(
+                f"--launcher: {launcher} needs {program}, which is not installed: install it, name another launcher, "
+                "or start each machine by itself with --node"
+            )
+
+
 def locks() -> list[Path]:
     """Locks of extensions under compilation. A process killed while it held one leaves it, and torch then waits for
     ever without a word."""
@@ -113,12 +165,33 @@ def command(args: argparse.Namespace, recipe: Recipe) -> list[str]:
     if recipe.hosts is None:
         if (args.node, args.launcher, args.address) != (None, None, None):
             raise ValueError("--node, --launcher and --address go with --hostfile: name the file of the machines")
-        words += ["--hostfile", os.devnull, "--num_accelerators", str(recipe.processes)]
+        words += ["--hostfile", os.devnull, *_devices(recipe)]
         words += ["--master_port", str(args.port or _free_port())]
     else:
         words += _machines(args, recipe.hosts)
     words += ["--module", "train.run", args.recipe, *args.overrides]
     return [*words, "--restart"] if args.restart else words
+
+
+def _devices(recipe: Recipe) -> list[str]:
+    """The launcher's words for the GPUs of this machine. Told a number alone it takes the first ones, whatever
+    CUDA_VISIBLE_DEVICES says."""
+    ids = visible()
+    if ids is None:
+        return ["--num_accelerators", str(recipe.processes)]
+    if len(ids) < recipe.processes:
+        raise ValueError(f"processes: {recipe.processes} need a GPU each, and CUDA_VISIBLE_DEVICES names {len(ids)}")
+    if not all(name.isdecimal() for name in ids):
+        raise ValueError("CUDA_VISIBLE_DEVICES: the launcher knows GPUs by their numbers alone: write 0,1 for example")
+    return ["--include", f"localhost:{','.join(ids[: recipe.processes])}"]
+
+
+def visible() -> list[str] | None:
+    """The GPUs that CUDA_VISIBLE_DEVICES names; None if it is not set, or there are none."""
+    import torch
+
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return [name.strip() for name in given.split(",")] if given and torch.cuda.is_available() else None
 
 
 def _machines(args: argparse.Namespace, hosts: str) -> list[str]:
@@ -137,9 +210,15 @@ def _machines(args: argparse.Namespace, hosts: str) -> list[str]:
 
 def environment(recipe: Recipe) -> dict[str, str]:
     """The processes share the cores; the project is importable whatever folder the command was typed in."""
-    threads = max(1, (os.cpu_count() or 1) // recipe.processes)
+    from train.rehearsal import hosts
+
+    here = max(hosts(recipe).values(), default=recipe.processes)
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    return {"OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false", **os.environ, "PYTHONPATH": path}
+    own = {"TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // here))}
+    made = {**own, **os.environ, "PYTHONPATH": path}
+    if recipe.hosts is None and visible() is not None:
+        del made["CUDA_VISIBLE_DEVICES"]  # the launcher is told, and would say that it ignores it
+    return made
 
 
 def _free_port() -> int:
