@@ -151,7 +151,7 @@ def _processes(recipe: Recipe, machines: dict[str, int]) -> str:
     many = f"{sum(machines.values())} on {where}" if machines else str(recipe.processes)
     if not gpus:
         return f"{many}, without a GPU, on {os.cpu_count()} cores each machine"
-    if recipe.processes > gpus:
+    if not machines and recipe.processes > gpus:  # this machine may be none of them
         raise ValueError(f"processes: {recipe.processes} need a GPU each, and this machine has {gpus}")
     held = torch.cuda.get_device_properties(0)
     return f"{many}, each on a GPU: {held.name}, {gigabytes(held.total_memory)}"

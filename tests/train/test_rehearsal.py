@@ -195,6 +195,18 @@ def test_machines_of_a_hostfile(folder, capsys):
     assert "4 on one (2), two (2)" in said and "4 processes" in said
 
 
+def test_processes_are_held_against_the_gpus_of_this_machine_unless_others_are_named(monkeypatch):
+    monkeypatch.setattr(rehearsal.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(rehearsal.torch.cuda, "device_count", lambda: 1)
+    gpu = namedtuple("gpu", "name total_memory")("a GPU", 10**9)
+    monkeypatch.setattr(rehearsal.torch.cuda, "get_device_properties", lambda _: gpu)
+    values = {"objective": "grounding", "init": "tiny", "out": "x", "train": {".": 1.0}, "steps": 1, "batch": 1}
+    two = Recipe(**values, processes=2)
+    with pytest.raises(ValueError, match="2 need a GPU each, and this machine has 1"):
+        rehearsal._processes(two, {})
+    assert rehearsal._processes(two, {"one": 4}).startswith("4 on one (4), each on a GPU")
+
+
 def test_seven_billion_in_seconds():
     recipe = Recipe(
         objective="grounding", init="pinpoint", out="runs/x", train={"lora_": 1e-4}, steps=10, batch=1, frozen="bf16",
