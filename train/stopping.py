@@ -92,11 +92,14 @@ def launching(above: psutil.Process) -> list[psutil.Process]:
 
 def _running(above: psutil.Process, name: str) -> list[psutil.Process]:
     """The processes below that run a module, without their own copies."""
-    found = {}
-    for process in above.children(recursive=True):
-        with contextlib.suppress(psutil.Error):
+    found: dict[int, tuple[psutil.Process, int]] = {}
+    below: list[psutil.Process] = []
+    with contextlib.suppress(psutil.Error):
+        below = above.children(recursive=True)
+    for process in below:
+        with contextlib.suppress(psutil.Error):  # it has ended meanwhile
             words = process.cmdline()
             module = words.index(name) if name in words else 0
             if module and words[module - 1] == "-m":  # the launchers name it, too, in another way
-                found[process.pid] = process
-    return [process for process in found.values() if process.ppid() not in found]
+                found[process.pid] = process, process.ppid()
+    return [process for process, parent in found.values() if parent not in found]

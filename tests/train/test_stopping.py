@@ -6,9 +6,10 @@ import subprocess
 import sys
 import threading
 
+import psutil
 import pytest
 
-from train.stopping import Ends, handing_on
+from train.stopping import Ends, handing_on, training
 
 TOLD = """
 import signal, sys
@@ -86,6 +87,13 @@ def test_what_the_launcher_has_started_is_told_with_it():
             os.kill(os.getpid(), signal.SIGTERM)  # nobody is left
     finally:
         launcher.kill()
+
+
+def test_a_process_that_ends_meanwhile_is_passed_over(monkeypatch):
+    one = process("train.run")
+    monkeypatch.setattr(psutil.Process, "ppid", lambda _: (_ for _ in ()).throw(psutil.NoSuchProcess(1)))
+    assert training(psutil.Process()) == []
+    one.kill()
 
 
 def test_a_run_notes_the_first_signal_and_ends_at_a_ctrl_c_after_it(handlers):
