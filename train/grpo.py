@@ -5,7 +5,6 @@ are written (:meth:`GroupTrainer._generate`: the picture is read once for all an
 are (packed behind one picture), and the advantages' scale (design, section 4); added are the layers' actions.
 """
 
-import math
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from train.recipe import Recipe
 from train.records import Records
 from train.rollouts import Asked, Rollout, Sampling, roll_out
 from train.trainer import StageTrainer, arguments
+from train.watch import Watch
 
 
 class GroupTrainer(Guarded, GRPOTrainer):
@@ -43,6 +43,7 @@ class GroupTrainer(Guarded, GRPOTrainer):
 
     def __init__(self, objective: Objective, recipe: Recipe, options: Options, data: Questions) -> None:
         self.recipe, self.options = recipe, options
+        self.watch = Watch(recipe.explodes, least=1.0)  # advantages have a deviation of 1, and losses are about 0
         self._judges: dict[str, ModuleType] = {name: rewards.load(name) for name in options.rewards}
         super().__init__(
             model=cast(Any, objective),
@@ -59,6 +60,7 @@ class GroupTrainer(Guarded, GRPOTrainer):
         self._now: list[Rollout] = []  # those that the next reading is about
         self._layers: list[torch.Tensor] = []  # of these, (S, L) log-probabilities of each answer's marks
         self._table = torch.zeros(0)
+        self._losses: list[tuple[torch.Tensor, list[str]]] = []  # of the step's micro-batches, and what they ask
 
     create_optimizer = StageTrainer.create_optimizer
 
@@ -185,9 +187,17 @@ class GroupTrainer(Guarded, GRPOTrainer):
             windows = self.current_gradient_accumulation_steps / cast(GRPOConfig, self.args).steps_per_generation
             scale = self.accelerator.num_processes / (inputs["layer_items"].clamp(min=1.0) * windows)
             loss = loss + self.options.layers * self._layer_loss() * scale
-        if not math.isfinite(value := float(loss.detach())):
-            raise FloatingPointError(f"the loss became {value} at step {self.state.global_step}")
+        asked = {rollout.asked.number: rollout.asked.id for rollout in self._now}
+        self._losses.append((loss.detach().float(), [asked[number] for number in sorted(asked)]))
+        if self.accelerator.sync_gradients:  # DeepSpeed steps within the backward pass: this is the moment to look
+            self._settle()
         return loss
+
+    def _settle(self) -> None:
+        """Bring the losses of the step's micro-batches from the device, and look whether they are right."""
+        noted, self._losses = self._losses, []
+        losses = torch.stack([loss for loss, _ in noted]).tolist()
+        self.look([{"loss": loss} for loss in losses], [[[name] for name in names] for _, names in noted])
 
     def _layer_loss(self) -> torch.Tensor:
         """The sum over all marks drawn for: each draw is an action with a ratio and a clip of its own; its advantage is

@@ -1,4 +1,5 @@
-"""What every Trainer here does to lose no run: checkpoints are whole or not there, and data workers outlive signals."""
+"""What every Trainer here does to lose no run: checkpoints are whole or not there, data workers outlive signals, and a
+loss that comes apart stops the run before it spoils the weights."""
 
 import errno
 import functools
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from torch import nn
 from torch.utils.data import DataLoader
@@ -18,6 +20,7 @@ from transformers import Trainer
 from train import saving
 from train.processes import Processes
 from train.recipe import Recipe
+from train.watch import Watch
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -27,11 +30,13 @@ class Guarded(Trainer):
 
     Attributes:
         recipe: of the run.
+        watch: what the loss of each step is shown to.
         keep: called in all processes with each checkpoint, before that has its name.
         beside: numbers that the next line of the log has, too.
     """
 
     recipe: Recipe
+    watch: Watch
     keep: Callable[[], None] | None = None
     _staging = False
     _logged: tuple[int, float] | None = None  # the step of the last line of the log, and when it was written
@@ -68,6 +73,39 @@ class Guarded(Trainer):
         inner = getattr(loader, "base_dataloader", loader)
         inner.worker_init_fn = functools.partial(_deaf, inner.worker_init_fn)
         return loader
+
+    def look(self, losses: list[dict[str, float]], samples: list[Any]) -> None:
+        """See whether the loss of the step is right, before the optimizer takes it; in all processes.
+
+        Args:
+            losses: of each of this process's micro-batches; their ``loss`` adds up to the step's.
+            samples: the ids of those that each micro-batch is made of, picture by picture.
+
+        Raises:
+            FloatingPointError: the step's loss, the mean over processes, is no number or explodes.
+        """
+        total = self.processes.sum([sum(named["loss"] for named in losses)])[0] / self.processes.count
+        if (wrong := self.watch.wrong(total)) is not None:
+            self._stop(wrong, losses, samples)
+
+    def _stop(self, wrong: str, losses: list[dict[str, float]], samples: list[Any]) -> None:
+        """Write down what the step was made of, save the state before it, and give up.
+
+        Raises:
+            FloatingPointError: always.
+        """
+        step, path = self.state.global_step, Path(self.recipe.out) / "stopped.json"
+        told = self.processes.every({"losses": losses, "samples": samples})
+        if self.processes.first:
+            facts = {"step": step, "reason": wrong, "processes": told}
+            path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        broken = [name for name, p in self.model.named_parameters() if not torch.isfinite(p).all()]  # type: ignore[union-attr]
+        if self.processes.any(bool(broken)):
+            saved = f"weights are broken already, and the last checkpoint stays ({broken[:1]} ...)"
+        else:
+            self._save_checkpoint(self.model, None)  # type: ignore[arg-type]
+            saved = f"the state before is in checkpoint-{step}"
+        raise FloatingPointError(f"{wrong} at step {step + 1}; {saved}, the samples of the step are in {path}")
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Nothing: DeepSpeed's own checkpoint beside it holds the weights, with the optimizer's state."""

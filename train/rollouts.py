@@ -39,6 +39,7 @@ class Asked:
         turn: the question, with its truth.
         void: pixels that count neither way, or None.
         source: the dataset that it comes from.
+        id: of the sample that it is the question of.
     """
 
     number: int
@@ -49,6 +50,7 @@ class Asked:
     turn: Turn
     void: RLE | None = None
     source: str = ""
+    id: str = ""
 
     @property
     def size(self) -> tuple[int, int]:

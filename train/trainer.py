@@ -1,6 +1,5 @@
 """The transformers Trainer, told what a batch of ours is, what to log, and how to go on where a run stopped."""
 
-import json
 import logging
 import random
 from collections import defaultdict
@@ -107,7 +106,7 @@ class StageTrainer(Guarded):
     ) -> None:
         super().__init__(model=objective, args=args, **kwargs)
         self.loss_is_scaled_for_ga = True
-        self.recipe, self.out = recipe, Path(recipe.out)
+        self.recipe = recipe
         self.watch = Watch(recipe.explodes)
         self._collate, self._bucketed = collate, bucketed
         self._sums: dict[str, float] = defaultdict(float)
@@ -178,35 +177,12 @@ class StageTrainer(Guarded):
         noted, self._noted = self._noted, []
         numbers = iter(torch.cat([values for _, values, _, _ in noted]).tolist())
         rows = [dict(zip(names, numbers, strict=False)) for names, _, _, _ in noted]
-        total = self.processes.sum([sum(row["loss"] for row in rows)])[0] / self.processes.count
-        if (wrong := self.watch.wrong(total)) is not None:
-            self._stop(wrong, rows, [batch for _, _, _, batch in noted])
+        self.look(rows, [list(getattr(batch, "ids", ())) for _, _, _, batch in noted])
         for row, (_, _, micro, batch) in zip(rows, noted, strict=True):
             for name, value in row.items():
                 weight = _weight(name, micro.counts, getattr(batch, "sources", ()))
                 self._sums[name] += weight * value
                 self._counts[name] += weight
-
-    def _stop(self, wrong: str, rows: list[dict[str, float]], batches: list[Any]) -> None:
-        """Write down what the step was made of, save the state before it, and give up.
-
-        Raises:
-            FloatingPointError: always.
-        """
-        step = self.state.global_step
-        pictures = [list(getattr(batch, "ids", ())) for batch in batches]
-        told = self.processes.every({"losses": rows, "samples": pictures})
-        path = self.out / "stopped.json"
-        if self.processes.first:
-            facts = {"step": step, "reason": wrong, "processes": told}
-            path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-        broken = [name for name, p in self.model.named_parameters() if not torch.isfinite(p).all()]  # type: ignore[union-attr]
-        if self.processes.any(bool(broken)):
-            saved = f"weights are broken already, and the last checkpoint stays ({broken[:1]} ...)"
-        else:
-            self._save_checkpoint(self.model, None)  # type: ignore[arg-type]
-            saved = f"the state before is in checkpoint-{step}"
-        raise FloatingPointError(f"{wrong} at step {step + 1}; {saved}, the samples of the step are in {path}")
 
     # Logs
 

@@ -136,6 +136,33 @@ def test_answers_used_twice_leave_the_ratio_of_one(folder, recipe):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("spoilt", "says"), [("float('nan')", "the loss became nan"), ("1e6", "the loss rose to")])
+def test_a_run_that_comes_apart_says_on_what_and_saves_the_state_before(folder, recipe, free_port, spoilt, says):
+    """The third of its micro-batches is spoilt, the first one of the second step."""
+    out = folder / f"apart{spoilt[0]}"
+    before = f"""
+import train.watch
+train.watch.FEWEST = 1
+from trl import GRPOTrainer
+how, seen = GRPOTrainer._compute_loss, []
+def spoil(self, *given):
+    loss = how(self, *given)
+    seen.append(1)
+    return loss if len(seen) != 3 else loss * 0 + {spoilt}
+GRPOTrainer._compute_loss = spoil
+"""
+    more = ["steps=2", "accumulate=2", "batch=1", "save_steps=50"]
+    done = runs.alone(recipe, free_port, f"out={out}", *more, before=before, code=2)
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("pinpoint train:")]
+    assert says in line and "at step 2" in line and "Traceback" not in done.stderr
+    told = json.loads((out / "stopped.json").read_text())
+    assert told["step"] == 1 and len(told["processes"][0]["losses"]) == 2
+    named = [name for lot in told["processes"][0]["samples"] for picture in lot for name in picture]
+    assert named and all(name.startswith("train-") for name in named)
+    assert [path.name for path in (out / "checkpoints").glob("checkpoint-*")] == ["checkpoint-1"]
+
+
+@pytest.mark.slow
 def test_words_alone_can_act(folder, recipe):
     out = folder / "words"
     runs.launched(recipe, f"out={out}", "steps=2", "options.layer=null", "train={lora_: 1e-2}")

@@ -146,7 +146,7 @@ def _asked(backbone: Backbone, prepare_sam: Any, think: bool, words: bool, drawn
     said = thinking.thoughtful if think else attrgetter("answer")
     history = tuple((earlier.question, said(earlier)) for earlier in sample.turns[:turn])
     prepared = backbone.prepare(drawn.image), prepare_sam(drawn.image)
-    return Asked(0, drawn.image, *prepared, history, sample.turns[turn], sample.void, drawn.source)
+    return Asked(0, drawn.image, *prepared, history, sample.turns[turn], sample.void, drawn.source, sample.id)
 
 
 def _last(sample: Sample) -> int | None:
