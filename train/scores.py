@@ -1,6 +1,6 @@
 """Losses of a batch's targets: their means, and the means by source."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -34,16 +34,22 @@ def mean(lots: Sequence[Scores], name: str, like: torch.Tensor) -> torch.Tensor:
     return total / max(1, sum(lot.count for lot in found))
 
 
+def sources(batch: GroundingBatch) -> Iterator[tuple[str, list[bool], torch.Tensor]]:
+    """Each source of a mixture by name: which pictures are its own, and which of the M learned tokens, ``(M,)`` float32
+    of 1 and 0."""
+    row = (batch.chat.labels[:, 1:] != -100).nonzero()[:, 0] if any(batch.sources) else None
+    for source in sorted({source for source in batch.sources if source}):
+        own = [other == source for other in batch.sources]
+        yield source, own, torch.tensor(own, device=batch.chat.labels.device)[row].float()
+
+
 def by_source(
     batch: GroundingBatch, words: Mapping[str, tuple[torch.Tensor, torch.Tensor]], rows: Sequence[Sequence[Scores]]
 ) -> dict[str, torch.Tensor]:
     """The means of each source of a mixture, where it has targets, "SOURCE/NAME"."""
     made: dict[str, torch.Tensor] = {}
-    row = (batch.chat.labels[:, 1:] != -100).nonzero()[:, 0] if any(batch.sources) else None
-    for source in sorted({source for source in batch.sources if source}):
-        own = [other == source for other in batch.sources]
+    for source, own, here in sources(batch):
         lots = [lot for mine, row_lots in zip(own, rows, strict=True) if mine for lot in row_lots]
-        here = torch.tensor(own, device=batch.chat.labels.device)[row].float()
         made[f"{source}/ce"] = weighted(words["ce"][0], words["ce"][1] * here).detach()
         for name in NAMES:
             if any(lot.count for lot in lots if name in lot.values):

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from data.shuffle import Deal
+from tests import tiny
 from tests.train import runs
 
 EQUAL = ("loss", "ce", "map_bce", "map_dice", "bce", "dice", "iou", "mask_iou", "marked")
@@ -75,6 +76,17 @@ def test_every_zero_stage_trains_alike_with_a_process_that_has_words_alone(folde
     assert not runs.astray(runs.weights(plain), runs.weights(folder / stage), most=1e-4)
     assert runs.astray(runs.weights(plain), runs.weights(folder / "start"))
     assert "val/giou" in runs.lines(folder / stage, "val/giou")[4]
+
+
+@pytest.mark.slow
+def test_published_losses_reach_the_end_at_stage_3_with_a_process_that_has_words_alone(folder, mixture):
+    recipe, options = mixture
+    start, out = folder / "lisa", folder / "published"
+    tiny.model(published="lisa", channels={"embedding": {}}).save_pretrained(start)
+    runs.launched(recipe, f"init={start}", f"out={out}", options, "batch=1", "processes=2", "deepspeed=zero3")
+    lines = runs.lines(out)
+    assert len(lines) == 4
+    assert {"world/mask_bce_loss", "talk/train/ce_loss"} <= {name for row in lines.values() for name in row}
 
 
 @pytest.mark.slow

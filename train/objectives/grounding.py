@@ -31,7 +31,7 @@ from train.batches import collate as pack
 from train.conversations import Conversations, packer, root, stream
 from train.features import FeatureCache, digest
 from train.partition import partitioned
-from train.scores import MAPS, MARKS, MASKS, NAMES, WEIGHED, Scores, by_source, mean, weighted
+from train.scores import MAPS, MARKS, MASKS, NAMES, WEIGHED, Scores, by_source, mean, sources, weighted
 
 __all__ = ["Objective", "Options", "bucketed", "check", "collate", "counts", "dataset"]
 
@@ -236,30 +236,50 @@ class Objective(nn.Module):
         self, batch: GroundingBatch, out: ChatOutput, system: str, zero: torch.Tensor
     ) -> dict[str, torch.Tensor]:
         """The published losses (model/published.py): every mark of every image is drawn, and one reward counts for all
-        layers drawn. Of the settings the weights ce, bce, dice and policy count."""
-        with torch.no_grad():
-            encoded = self.model.segmenter.encode(batch.sam, batch.chat.sizes)
+        layers drawn. Of the settings the weights ce, bce, dice and policy count, and features. An image without any
+        mark to draw still decodes one, at weight 0, as in :meth:`_image`."""
+        encoded = self._encode(batch, len(out.traces))
         kept = [trace.select(~trace.rejected) for trace in out.traces]
-        marks = torch.cat([trace.marks for trace in kept])
+        lots = [trace if len(trace) else _stand_in(trace) for trace in kept]
+        marks = torch.cat([lot.marks for lot in lots])
         choices = self.model.policy.draw(marks)
-        places = torch.arange(len(marks), device=marks.device).split([len(trace) for trace in kept])
+        places = torch.arange(len(marks), device=marks.device).split([len(lot) for lot in lots])
         drawn = []
-        for trace, place, features, whole, truth in zip(kept, places, encoded, out.traces, batch.masks, strict=True):
-            grounding = self.model.ground(trace, features.frame.source, choices[0].select(place))
+        for lot, place, features, whole, truth in zip(lots, places, encoded, out.traces, batch.masks, strict=True):
+            count = len(kept[len(drawn)])
+            grounding = self.model.ground(lot, features.frame.source, choices[0].select(place))
             low = self.model.segmenter.decode(features, grounding.prompts).low
             logits = self.model.segmenter.upscale(low, features)[:, 0]
-            drawn.append(published.Drawn(logits, truth.bool(), ~whole.rejected, grounding.maps))
+            if not count:
+                zero = zero + 0.0 * (logits.float().sum() + grounding.maps.sum())
+            drawn.append(published.Drawn(logits[:count], truth.bool(), ~whole.rejected, grounding.maps[:count]))
         ce = functional.cross_entropy(out.logits.float(), out.targets)
         weights = (self.options.ce, self.options.bce, self.options.dice)
         parts = published.supervised(system, ce, drawn, weights)
         loss = parts.pop("loss")
         if "reward" in parts and self.model.config.layer.draws_layers:
-            rewards = parts["reward"].expand(len(choices), len(marks))
-            parts["policy"] = self.model.policy.loss(marks, choices, rewards)
+            acting = torch.cat([place[: len(trace)] for place, trace in zip(places, kept, strict=True)])
+            rewards = parts["reward"].expand(len(choices), len(acting))
+            parts["policy"] = self.model.policy.loss(marks[acting], [c.select(acting) for c in choices], rewards)
             loss = loss + self.options.policy * parts["policy"]
         if any(map(len, out.traces)):
             parts["marked"] = weighted(*self._words(out.logits, out.targets)["marked"])
-        return {"loss": loss + zero, **parts}
+        return {"loss": loss + zero, **parts, **self._published_by_source(batch, out, system, drawn)}
+
+    @torch.no_grad()
+    def _published_by_source(
+        self, batch: GroundingBatch, out: ChatOutput, system: str, drawn: Sequence[published.Drawn]
+    ) -> dict[str, torch.Tensor]:
+        """The parts of the published losses of each source of a mixture, where it has targets, "SOURCE/NAME"."""
+        made: dict[str, torch.Tensor] = {}
+        weights = (self.options.ce, self.options.bce, self.options.dice)
+        for source, own, here in sources(batch):
+            ce = weighted(functional.cross_entropy(out.logits.float(), out.targets, reduction="none"), here)
+            lot = [image for image, mine in zip(drawn, own, strict=True) if mine]
+            parts = published.supervised(system, ce, lot, weights)
+            names = [name for name in parts if name.startswith("mask_") and any(len(image.truth) for image in lot)]
+            made |= {f"{source}/{name}": parts[name] for name in ("ce_loss", *names)}
+        return made
 
     def _in_coordinates(
         self, batch: GroundingBatch, out: ChatOutput, share: float, zero: torch.Tensor

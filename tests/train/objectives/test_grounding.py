@@ -294,20 +294,30 @@ def test_checkpointed_layers_give_the_same_gradients(policy):
     assert all(torch.allclose(grad, second[name], atol=1e-7) for name, grad in first.items())
 
 
+def without_marks(model, batch):
+    """The batch as if its answers were words alone."""
+    labels = batch.chat.labels.masked_fill(torch.isin(batch.chat.labels, torch.tensor(model.backbone.mark_ids)), -100)
+    none = [mask[:0] for mask in batch.masks]
+    return dataclasses.replace(batch, chat=dataclasses.replace(batch.chat, labels=labels), masks=none)
+
+
+def called(model, options, batches):
+    """The modules that each batch calls, in order; and what is made of the last."""
+    seen = []
+    for name, module in model.named_modules():
+        module.register_forward_hook(lambda *_, name=name: seen[-1].append(name))
+    for one in batches:
+        seen.append([])
+        out = grounding.Objective(model, options)(one)
+    return seen, out
+
+
 def test_a_batch_without_any_mark_calls_what_one_with_marks_calls(model):
     """Where parameters are split among processes, each module must be called equally often in all."""
     options = grounding.Options(conversations=2, images=2, corrected=1.0)
     batch = batch_of(model, options)
-    marks = torch.tensor(model.backbone.mark_ids)
-    labels = batch.chat.labels.masked_fill(torch.isin(batch.chat.labels, marks), -100)
-    none = [mask[:0] for mask in batch.masks]
-    wordy = dataclasses.replace(batch, chat=dataclasses.replace(batch.chat, labels=labels), masks=none)
-    seen = []
-    for name, module in model.named_modules():
-        module.register_forward_hook(lambda *_, name=name: seen[-1].append(name))
-    for one in (batch, wordy):
-        seen.append([])
-        out = grounding.Objective(model, options)(one)
+    wordy = without_marks(model, batch)
+    seen, out = called(model, options, [batch, wordy])
     out["loss"].backward()
     assert seen[0] == seen[1]
     assert out["bce"] == out["map_bce"] == 0 and "marked" not in out
@@ -315,3 +325,45 @@ def test_a_batch_without_any_mark_calls_what_one_with_marks_calls(model):
     grounding.Objective(model, options)(wordy)["loss"].backward()
     drawn = [p.grad for n, p in model.named_parameters() if n.startswith(("segmenter.mask_decoder", "channels"))]
     assert all(grad is not None and not grad.any() for grad in drawn)
+
+
+@pytest.mark.parametrize("system", ["lisa", "gsva", "read", "uground"])
+def test_so_do_the_published_losses(system):
+    layer = {"policy": "sampled"} if system == "uground" else {}
+    model = tiny.model(published=system, layer=layer, channels={"embedding": {}}).train()
+    options = grounding.Options(conversations=2, dense=1.0)
+    batch = batch_of(model, options)
+    seen, out = called(model, options, [batch, without_marks(model, batch)])
+    assert seen[0] == seen[1]
+    assert out["mask_loss"] == 0 and torch.isclose(out["loss"], out["ce_loss"])
+    out["loss"].backward()
+    drawn = [p.grad for n, p in model.named_parameters() if n.startswith(("segmenter.mask_decoder", "channels"))]
+    assert all(grad is not None and not grad.any() for grad in drawn)
+
+
+@pytest.mark.parametrize("system", ["read", "uground"])
+def test_the_published_losses_are_told_by_source(system):
+    """Those of a source are those of its pictures alone; one with words alone has no masks to be told of."""
+    torch.manual_seed(0)
+    model = tiny.model(published=system, channels={"embedding": {}}).eval()
+    options = grounding.Options(conversations=2, dense=1.0)
+    one, two = (batch_of(model, options, first, 1) for first in (5, 6))
+    data = grounding.dataset(model, options, 5, 2)
+    both = grounding.collate(model, [dataclasses.replace(data[n], source="ab"[n]) for n in range(2)])
+    with torch.no_grad():
+        together = grounding.Objective(model, options)(both)
+        for source, alone in (("a", one), ("b", two)):
+            made = grounding.Objective(model, options)(alone)
+            for name in ("ce_loss", "mask_bce_loss", "mask_dice_loss", "mask_loss"):
+                assert torch.isclose(together[f"{source}/{name}"], made[name], atol=1e-5), name
+        wordy = grounding.Objective(model, options)(without_marks(model, both))
+    assert {name for name in wordy if "/" in name} == {"a/ce_loss", "b/ce_loss"}
+
+
+def test_the_published_losses_take_kept_features(tmp_path, monkeypatch):
+    model = tiny.model(published="lisa", channels={"embedding": {}}).train()
+    options = grounding.Options(conversations=1, features=str(tmp_path))
+    objective, batch = grounding.Objective(model, options), batch_of(model, options)
+    first = objective(batch)["loss"]
+    monkeypatch.setattr(model.segmenter, "encode", None)
+    assert torch.equal(objective(batch)["loss"], first)
