@@ -12,7 +12,8 @@ def select(model: nn.Module, rates: Mapping[str, float], fixed: Collection[str] 
     """Freeze what no expression matches.
 
     Args:
-        model: its parameters' ``requires_grad`` is set.
+        model: its parameters' ``requires_grad`` is set. It may have ``unreached()``, names of those that its loss does
+            not reach -> why, and what to do: weight decay alone would shrink them.
         rates: expression -> learning rate; the first one that is found in a name decides.
         fixed: names of those that cannot learn, because they are rounded.
 
@@ -20,18 +21,21 @@ def select(model: nn.Module, rates: Mapping[str, float], fixed: Collection[str] 
         Name of each trained parameter -> the expression that chose it.
 
     Raises:
-        ValueError: an expression is not one, or matches nothing, or one that is fixed; or there are adapters, and no
-            expression matches them.
+        ValueError: an expression is not one, or matches nothing, or one that is fixed or not reached; or there are
+            adapters, and no expression matches them.
     """
     try:
         compiled = {text: re.compile(text) for text in rates}
     except re.error as error:
         raise ValueError(f"train: {error.pattern!r} is not a regular expression ({error})") from error
+    unreached: Mapping[str, str] = model.unreached() if hasattr(model, "unreached") else {}  # type: ignore[operator]
     chosen: dict[str, str] = {}
     for name, parameter in model.named_parameters():
         match = next((text for text, pattern in compiled.items() if pattern.search(name)), None)
         if match is not None and name in fixed:
             raise ValueError(f"train: {match!r} matches {name}, whose rounded bits do not learn: name 'lora_' there")
+        if match is not None and name in unreached:
+            raise ValueError(f"train: {match!r} matches {name}, which {unreached[name]}")
         parameter.requires_grad_(match is not None)
         if match is not None:
             chosen[name] = match

@@ -5,8 +5,10 @@ A file holds a frozen dataclass ``Options``, a class ``Objective(nn.Module)`` th
 sum; the rest is logged), and ``dataset(model, options, first, count)`` with its ``collate``. It may have
 ``check(options)``, which finds what is wrong with them before anything is loaded; ``counts(model, options, batch)``, of
 how many targets each loss is the mean in each picture, and then ``forward(batch, shares)`` is given what these means
-count for in the step; ``bucketed(items, lots)``, which divides the items of a step among micro-batches; and a
-``trainer`` of its own instead of :class:`~train.trainer.StageTrainer`, as :mod:`train.objectives.grpo` has.
+count for in the step; ``Objective.unreached()``, the parameters that its loss does not reach, as
+:func:`train.parameters.select` has them; ``bucketed(items, lots)``, which divides the items of a step among
+micro-batches; and a ``trainer`` of its own instead of :class:`~train.trainer.StageTrainer`, as
+:mod:`train.objectives.grpo` has.
 """
 
 from data.plugins import Plugins

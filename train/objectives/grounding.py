@@ -181,6 +181,26 @@ class Objective(nn.Module):
             folder, limit = Path(options.features).expanduser(), int(options.features_gb * 1e9)
             self._cache = FeatureCache(folder, limit, model.segmenter.encoder)
 
+    def unreached(self) -> dict[str, str]:
+        """What no loss reaches, by name, and why: the segmenter's encoder, which works for all runs alike; what draws,
+        if no image goes through it; and all beside the backbone of a model that writes coordinates."""
+        named = dict(self.named_parameters())
+        if self.model.listener is not None:
+            why = "gets no gradient: of a model that writes coordinates the words alone learn, '^model\\.backbone\\.'"
+            beside = set(map(id, self._beside))
+            return {name: why for name, parameter in named.items() if id(parameter) in beside}
+        if not self.options.images and self.model.config.published is None:
+            why = (
+                "gets no gradient with options.images=0: leave the segmenter out of train, or let images go through it"
+            )
+            return {name: why for name in named if name.startswith("model.segmenter.")}
+        still = set(map(id, self.model.segmenter.encoder.parameters()))
+        why = (
+            "gets no gradient here, where the segmenter's encoder is not trained: name "
+            "'^model\\.segmenter\\.(mask_decoder|prompt_encoder)\\.' instead"
+        )
+        return {name: why for name, parameter in named.items() if id(parameter) in still}
+
     def forward(self, batch: GroundingBatch, shares: Mapping[str, float] | None = None) -> dict[str, torch.Tensor]:
         """The losses, each the mean over this batch's targets.
 

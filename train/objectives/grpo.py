@@ -196,6 +196,12 @@ class Objective(nn.Module):
                 made["layers"] = self.model.policy.log_probabilities(marks)
         return made
 
+    def unreached(self) -> dict[str, str]:
+        """What rewards do not reach, by name, and why."""
+        why = "gets no gradient from rewards: only the language model and the policy do"
+        names = (name for name, _ in self.named_parameters())
+        return {name: why for name in names if not name.startswith(("model.backbone.", "model.policy."))}
+
     @contextmanager
     def disable_adapter(self) -> Iterator[None]:
         """The reference, for as long as this lasts."""
@@ -214,9 +220,9 @@ def check_learned(objective: Objective, recipe: Recipe, options: Options) -> Non
             between two steps of one set of answers.
     """
     learned = [name for name, parameter in objective.named_parameters() if parameter.requires_grad]
-    astray = [name for name in learned if not name.startswith(("model.backbone.", "model.policy."))]
-    if astray:
-        raise ValueError(f"train: {astray[0]} gets no gradient from rewards: only the language model and the policy do")
+    for name, why in objective.unreached().items():
+        if name in learned:
+            raise ValueError(f"train: {name} {why}")
     plain = [name for name in learned if name.startswith("model.backbone.") and "lora_" not in name]
     if options.kl > 0 and plain:
         raise ValueError(

@@ -9,6 +9,7 @@ from tests import tiny
 from tests.train.objectives.batches import batch_of
 from train import clicks
 from train.objectives import grounding
+from train.parameters import select
 
 
 @pytest.fixture
@@ -367,3 +368,16 @@ def test_the_published_losses_take_kept_features(tmp_path, monkeypatch):
     first = objective(batch)["loss"]
     monkeypatch.setattr(model.segmenter, "encode", None)
     assert torch.equal(objective(batch)["loss"], first)
+
+
+def test_what_no_loss_reaches_is_not_to_be_trained(model):
+    """Weight decay alone would move it."""
+    objective = grounding.Objective(model, grounding.Options())
+    with pytest.raises(ValueError, match=r"matches model\.segmenter\.image_encoder.*\(mask_decoder\|prompt_encoder\)"):
+        select(objective, {r"^model\.segmenter\.": 1e-4})
+    chosen = select(objective, {r"^model\.segmenter\.(mask_decoder|prompt_encoder)\.": 1e-4})
+    objective(batch_of(model, objective.options))["loss"].backward()
+    assert all(parameter.grad is not None for name, parameter in objective.named_parameters() if name in chosen)
+    without = grounding.Objective(model, grounding.Options(images=0))
+    with pytest.raises(ValueError, match=r"mask_decoder.* gets no gradient with options\.images=0"):
+        select(without, {"mask_decoder": 1e-4})

@@ -57,6 +57,8 @@ def test_a_model_learns_to_write_boxes(family):
     options = grounding.Options(conversations=2)
     batch = batch_of(model, options)
     objective = grounding.Objective(model.train(), options)
+    with pytest.raises(ValueError, match=r"mask_decoder.* gets no gradient: of a model that writes coordinates"):
+        select(objective, {"mask_decoder": 1e-2})
     select(objective, {"language_model|lm_head": 1e-2})
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2)
     losses = []

@@ -9,6 +9,7 @@ from tests import tiny
 from train import lora
 from train.grpo import packed
 from train.objectives import grpo
+from train.parameters import select
 from train.recipe import Lora, Recipe
 from train.rollouts import Sampling, roll_out
 
@@ -106,6 +107,8 @@ def test_what_has_no_gradient_here_is_not_to_be_trained(model):
 
     with pytest.raises(ValueError, match="gets no gradient from rewards"):
         made("channels")
+    with pytest.raises(ValueError, match=r"'channels' matches model\.channels.* gets no gradient from rewards"):
+        select(objective, {"lora_": 1.0, "channels": 1.0})  # already where a rehearsal looks
     with pytest.raises(ValueError, match="reference"):
         made("lm_head")
     with pytest.raises(ValueError, match="must be multiples of"):
