@@ -10,11 +10,12 @@ from torch import distributed
 from transformers import TrainerCallback
 
 from model.grounding import GroundingModel
-from train import lora, partition, saving, validation
+from train import lora, partition, saving
 from train.guarded import Guarded
 from train.processes import Processes
 from train.recipe import Lora
 from train.stopping import Ends
+from train.validation import Validation
 
 SHARED = Path("/dev/shm")
 
@@ -71,6 +72,7 @@ class Rounds(TrainerCallback):
 
     def __init__(self, trainer: Guarded, plain: Plain, ends: Ends) -> None:
         self.trainer, self.plain, self.ends = trainer, plain, ends
+        self.validation = Validation(trainer.recipe)
         self._saved = time.monotonic()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -90,12 +92,12 @@ class Rounds(TrainerCallback):
         self._saved = time.monotonic()
 
     def _validate(self, step: int) -> None:
-        recipe, processes = self.trainer.recipe, self.trainer.processes
+        processes = self.trainer.processes
         share = Processes.alone() if self.plain.split else processes
         model = self.plain.usable()
-        own = [] if model is None else validation.answer(model, recipe.validate_count, share, recipe.precision)
+        own = [] if model is None else self.validation.answer(model, share, step)
         rows = [row for rows in processes.every(own) for row in rows]
-        numbers = validation.write(Path(recipe.out), step, rows) if processes.first else {}
+        numbers = self.validation.write(step, rows) if processes.first else {}
         self.trainer.beside.update({f"val/{name}": value for name, value in processes.every(numbers)[0].items()})
 
 

@@ -93,7 +93,7 @@ def check(recipe: Recipe) -> None:
         ValueError: an objective, a dataset, a start or a DeepSpeed file that is not there, or options that do not fit.
     """
     from data.settings import build
-    from train import objectives, origin
+    from train import objectives, origin, validation
     from train.recipe import DEEPSPEED
 
     if "wandb" in recipe.report and importlib.util.find_spec("wandb") is None:
@@ -106,6 +106,7 @@ def check(recipe: Recipe) -> None:
         known = ", ".join(sorted(path.stem for path in DEEPSPEED.glob("*.json")))
         raise ValueError(f"deepspeed: no file {recipe.deepspeed!r} in train/deepspeed; there are {known}")
     origin.check(recipe)
+    validation.check(recipe)
 
 
 def check_start(args: argparse.Namespace, recipe: Recipe) -> None:

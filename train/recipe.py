@@ -88,8 +88,9 @@ class Recipe:
         hosts: a DeepSpeed hostfile of several machines ("NAME slots=8" a line): there as many as their slots.
         save_steps, save_minutes: how often a resumable checkpoint is written; by the clock, too, if above 0.
         keep: how many of them are kept, the newest, beside the one that validated best.
-        validate_steps, validate_count: how often the model answers questions of the world's split ``val``, never if 0,
-            and about how many scenes.
+        validate: what the model answers questions of while it trains, BENCHMARK/SPLIT as ``pinpoint eval`` has them, or
+            DATASET/SPLIT of the tree ``options.root``.
+        validate_steps, validate_count: how often, never if 0, and about how many pictures, the first ones by name.
         explodes: a loss above so many times the median of the last steps stops the run; 0: only one that is no number.
         report: where losses are shown, beside the run's own log.jsonl: "tensorboard", "wandb".
     """
@@ -129,6 +130,7 @@ class Recipe:
     save_minutes: float = 0.0
     log_steps: int = 10
     keep: int = 1
+    validate: str = "world/val"
     validate_steps: int = 0
     validate_count: int = 64
     explodes: float = 100.0
@@ -151,6 +153,8 @@ class Recipe:
                 f"warmup: {self.warmup} and decay: {self.decay} are more than steps: {self.steps}, and the rate would "
                 "fall at once: set fewer, or decay=0"
             )
+        if not all(self.validate.rpartition("/")):
+            raise ValueError(f"validate: {self.validate!r} is no BENCHMARK/SPLIT: write, for example, refcoco/val")
 
 
 def deepspeed_settings(recipe: Recipe, learn: int = BUCKET) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class Records:
             ordered = sorted(places, key=lambda place: totals[place])
             asked, answered = rollouts[places[0]].asked, rollouts[places[0]].answered
             true = [mask for mask in answered.truth if mask is not None]
-            panels = [_panel(asked.image, true, f"{asked.turn.question}\n{asked.turn.answer}")]
+            panels = [panel(asked.image, true, f"{asked.turn.question}\n{asked.turn.answer}")]
             for place in (ordered[-1], ordered[0]):
                 panels.append(_answer(asked.image, rollouts[place].answered, totals[place]))
             rows.append(np.concatenate(panels, axis=1))
@@ -102,17 +102,23 @@ def _line(step: int, rollout: Rollout, rewarded: Mapping[str, float], advantage:
 
 def _answer(image: np.ndarray, answered: Answered, total: float) -> np.ndarray:
     masks = [mark.mask for mark in answered.marks if mark.mask is not None]
-    return _panel(image, masks, f"{total:.2f}: {answered.text}")
+    return panel(image, masks, f"{total:.2f}: {answered.text}")
 
 
-def _panel(image: np.ndarray, masks: Sequence[np.ndarray], text: str) -> np.ndarray:
-    """``(SIDE + 5 lines, SIDE, 3)`` uint8: the picture with its masks, and a text below."""
+def panel(image: np.ndarray, masks: Sequence[np.ndarray], text: str) -> np.ndarray:
+    """A picture of a sheet: ``(SIDE + 5 lines, SIDE, 3)`` uint8, the picture with its masks, and a text below.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 RGB.
+        masks: each ``(H, W)`` bool.
+        text: five lines of it are shown.
+    """
     shown = Image.fromarray(overlay(image, list(masks)))
     shown.thumbnail((SIDE - 4, SIDE - 4))
-    panel = Image.new("RGB", (SIDE, SIDE + 5 * LINE), "white")
-    panel.paste(shown, (2, 2))
+    made = Image.new("RGB", (SIDE, SIDE + 5 * LINE), "white")
+    made.paste(shown, (2, 2))
     lines = [line for part in text.split("\n") for line in textwrap.wrap(part, LETTERS)]
-    pen = ImageDraw.Draw(panel)
+    pen = ImageDraw.Draw(made)
     for number, line in enumerate(lines[:5]):
         pen.text((3, SIDE + number * LINE - 2), line.encode("ascii", "replace").decode(), fill="black")
-    return np.asarray(panel)
+    return np.asarray(made)

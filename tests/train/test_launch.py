@@ -151,6 +151,11 @@ def test_what_reports_must_be_there(monkeypatch):
         launch.check(recipe.load("tiny/tower", ["report=[tensorboard, wandb]"]))
 
 
+def test_what_validates_must_be_there():
+    with pytest.raises(ValueError, match=r"^validate: no benchmark 'refcocco'"):
+        launch.check(recipe.load("tiny/tower", ["validate=refcocco/val", "validate_steps=10"]))
+
+
 @pytest.mark.parametrize("override", ["steps=0", "keep=0", "warmup=-1", "validate_steps=-1"])
 def test_numbers_out_of_range_are_named(override):
     with pytest.raises(ValueError, match=rf"^{override.split('=')[0]}: "):

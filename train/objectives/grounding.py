@@ -264,7 +264,7 @@ class Objective(nn.Module):
         marks = torch.cat([lot.marks for lot in lots])
         choices = self.model.policy.draw(marks)
         places = torch.arange(len(marks), device=marks.device).split([len(lot) for lot in lots])
-        drawn = []
+        drawn: list[published.Drawn] = []
         for lot, place, features, whole, truth in zip(lots, places, encoded, out.traces, batch.masks, strict=True):
             count = len(kept[len(drawn)])
             grounding = self.model.ground(lot, features.frame.source, choices[0].select(place))
