@@ -154,7 +154,9 @@ class StageTrainer(Guarded):
         batch, micro = inputs["batch"].to(self.args.device), inputs["micro"]
         with torch.autocast(self.args.device.type, dtype=torch.bfloat16, enabled=self.recipe.precision == "bf16"):
             parts = model(batch) if micro.shares is None else model(batch, micro.shares)
-        loss = parts["loss"] if micro.shares is not None else parts["loss"] / self.current_gradient_accumulation_steps
+        # Of what the objective itself gave DeepSpeed would divide the gradient by the accumulated batches, without ZeRO
+        # and unasked: what is learned from must be a tensor of its own, though it be divided by 1.
+        loss = parts["loss"] / (1 if micro.shares is not None else self.current_gradient_accumulation_steps)
         named = {**parts, "loss": loss}
         values = torch.stack([value.detach().float() for value in named.values()])
         self._noted.append((list(named), values, micro, batch))

@@ -2,9 +2,10 @@
 
 from types import SimpleNamespace
 
+import pytest
 import torch
 
-from train.trainer import StageTrainer, _weight
+from train.trainer import Micro, StageTrainer, _weight
 
 
 def drawn(seed=0, process=0, steps=(0, 0, 1)):
@@ -44,3 +45,19 @@ def test_what_is_logged_weighs_as_many_targets_as_it_has():
     assert _weight("a/train/ce", counts, sources) == 5
     assert _weight("world/ce", counts, sources) == 2
     assert _weight("loss", counts, sources) == 1
+
+
+@pytest.mark.parametrize(("shares", "expected"), [({"ce": 0.5}, 6.0), (None, 3.0)])
+def test_what_is_learned_from_is_no_output_of_the_objective(shares, expected):
+    """DeepSpeed, without ZeRO, divides the gradient of an output by the accumulated batches, as if nobody had."""
+    output = torch.tensor(6.0, requires_grad=True)
+    stub = SimpleNamespace(
+        args=SimpleNamespace(device=torch.device("cpu")),
+        recipe=SimpleNamespace(precision="fp32"),
+        current_gradient_accumulation_steps=2,
+        _seed=lambda: None,
+        _noted=[],
+    )
+    inputs = {"batch": torch.zeros(()), "micro": Micro({}, shares, last=False)}
+    loss = StageTrainer.compute_loss(stub, lambda *_: {"loss": output}, inputs)
+    assert loss is not output and float(loss.detach()) == expected
