@@ -68,12 +68,16 @@ class Plain:
 
 
 class Rounds(TrainerCallback):
-    """After each step: validates, saves by the clock, and ends the run when it was told to."""
+    """After each step: validates, saves by the clock, and ends the run when it was told to; when it begins: has the
+    gradient's norm kept."""
 
     def __init__(self, trainer: Guarded, plain: Plain, ends: Ends) -> None:
         self.trainer, self.plain, self.ends = trainer, plain, ends
         self.validation = Validation(trainer.recipe)
         self._saved = time.monotonic()
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.trainer.keep_norm()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         recipe, processes = self.trainer.recipe, self.trainer.processes

@@ -74,6 +74,32 @@ class Guarded(Trainer):
         inner.worker_init_fn = functools.partial(_deaf, inner.worker_init_fn)
         return loader
 
+    def keep_norm(self) -> None:
+        """Without ZeRO DeepSpeed clips the gradient and forgets its norm: from now on it is kept. To be called when the
+        run begins."""
+        engine = self._engine
+        if engine.zero_optimization():
+            return
+        from deepspeed.runtime.utils import clip_grad_norm_
+
+        def clip() -> None:
+            parameters, most = engine.module.parameters(), engine.gradient_clipping()
+            engine._global_grad_norm = clip_grad_norm_(parameters=parameters, max_norm=most, mpu=engine.mpu)
+
+        engine.clip_fp32_gradients = clip
+
+    @property
+    def _engine(self) -> Any:
+        return self.accelerator.deepspeed_engine_wrapped.engine
+
+    def _clip_grad_norm(self, model: nn.Module) -> None:
+        """Nothing: DeepSpeed has clipped within the backward pass."""
+
+    def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
+        """The norm of the gradient before it was clipped, left on the device until a line of the log has it; None where
+        neither ZeRO nor clipping asks for it."""
+        return self._engine.get_global_grad_norm()
+
     def look(self, losses: list[dict[str, float]], samples: list[Any]) -> None:
         """See whether the loss of the step is right, before the optimizer takes it; in all processes.
 

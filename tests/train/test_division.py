@@ -9,7 +9,7 @@ from data.shuffle import Deal
 from tests import tiny
 from tests.train import runs
 
-EQUAL = ("loss", "ce", "map_bce", "map_dice", "bce", "dice", "iou", "mask_iou", "marked")
+EQUAL = ("loss", "grad_norm", "ce", "map_bce", "map_dice", "bce", "dice", "iou", "mask_iou", "marked")
 # Every mask of every picture, and no click: nothing is left to chance.
 ALL = "options={conversations: 3, images: 4, masks: 100, corrected: 0.0}"
 
@@ -73,6 +73,7 @@ def test_every_zero_stage_trains_alike_with_a_process_that_has_words_alone(folde
     one, two = runs.lines(plain), runs.lines(folder / stage)
     assert len(one) == len(two) == 4
     assert all(abs(one[step]["loss"] - two[step]["loss"]) < 1e-4 for step in one)
+    assert all(abs(one[step]["grad_norm"] / two[step]["grad_norm"] - 1) < 1e-4 for step in one)
     assert not runs.astray(runs.weights(plain), runs.weights(folder / stage), most=1e-4)
     assert runs.astray(runs.weights(plain), runs.weights(folder / "start"))
     assert "val/giou" in runs.lines(folder / stage, "val/giou")[4]
