@@ -83,6 +83,8 @@ class Rounds(TrainerCallback):
         recipe, processes = self.trainer.recipe, self.trainer.processes
         due = recipe.save_minutes > 0 and time.monotonic() - self._saved > 60 * recipe.save_minutes
         saves, ends = processes.sum([float(due and processes.first), float(self.ends.asked)])
+        if not self.trainer.resumable:  # both wait for a step from which the run can go on
+            saves = ends = 0.0
         control.should_save = control.should_save or saves > 0 or ends > 0
         control.should_training_stop = control.should_training_stop or ends > 0
         every = recipe.validate_steps

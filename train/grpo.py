@@ -64,6 +64,11 @@ class GroupTrainer(Guarded, GRPOTrainer):
 
     create_optimizer = StageTrainer.create_optimizer
 
+    @property
+    def resumable(self) -> bool:
+        """Not between two steps of one set of answers, which would be drawn anew."""
+        return self.state.global_step % self.options.reuse == 0
+
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: the checkpoint has a card of its own."""
 

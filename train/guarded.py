@@ -74,6 +74,11 @@ class Guarded(Trainer):
         inner.worker_init_fn = functools.partial(_deaf, inner.worker_init_fn)
         return loader
 
+    @property
+    def resumable(self) -> bool:
+        """Whether a run can go on from the step where this one stands."""
+        return True
+
     def keep_norm(self) -> None:
         """Without ZeRO DeepSpeed clips the gradient and forgets its norm: from now on it is kept. To be called when the
         run begins."""
@@ -128,6 +133,8 @@ class Guarded(Trainer):
         broken = [name for name, p in self.model.named_parameters() if not torch.isfinite(p).all()]  # type: ignore[union-attr]
         if self.processes.any(bool(broken)):
             saved = f"weights are broken already, and the last checkpoint stays ({broken[:1]} ...)"
+        elif not self.resumable:
+            saved = "no run can go on from here, and the last checkpoint stays"
         else:
             self._save_checkpoint(self.model, None)  # type: ignore[arg-type]
             saved = f"the state before is in checkpoint-{step}"

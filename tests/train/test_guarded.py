@@ -20,6 +20,7 @@ def stub(folder, weight=0.0):
         model=torch.nn.Linear(1, 1),
         processes=Processes.alone(),
         saved=[],
+        resumable=True,
     )
     made.processes.count = 2
     made.processes.sum = lambda own: [value + 1 for value in own]
@@ -50,3 +51,11 @@ def test_broken_weights_are_not_saved(tmp_path):
     with pytest.raises(FloatingPointError, match="weights are broken already"):
         Guarded.look(one, [{"loss": float("nan")}], [[]])
     assert not one.saved
+
+
+def test_a_state_that_no_run_could_go_on_from_is_not_saved(tmp_path):
+    one = stub(tmp_path)
+    one.resumable = False
+    with pytest.raises(FloatingPointError, match="the last checkpoint stays"):
+        Guarded.look(one, [{"loss": float("nan")}], [[]])
+    assert not one.saved and (tmp_path / "stopped.json").is_file()

@@ -229,8 +229,8 @@ def check_learned(objective: Objective, recipe: Recipe, options: Options) -> Non
             f"train: {plain[0]} would move the reference along, which is the model without its adapters: train 'lora_' "
             "in the backbone, or set options.kl=0"
         )
-    if recipe.save_steps % options.reuse or recipe.steps % options.reuse:
-        raise ValueError(f"steps and save_steps must be multiples of options.reuse, {options.reuse}")
+    if any(number % options.reuse for number in (recipe.steps, recipe.save_steps, recipe.validate_steps)):
+        raise ValueError(f"steps, save_steps and validate_steps must be multiples of options.reuse, {options.reuse}")
 
 
 def trainer(objective: Objective, recipe: Recipe, options: Options, step: int, processes: int) -> "GroupTrainer":

@@ -113,6 +113,8 @@ def test_what_has_no_gradient_here_is_not_to_be_trained(model):
         made("lm_head")
     with pytest.raises(ValueError, match="must be multiples of"):
         made("lora_", save_steps=3)
+    with pytest.raises(ValueError, match="validate_steps must be multiples of"):
+        made("lora_", validate_steps=3)  # the best one's state is kept
 
 
 @pytest.mark.parametrize(
