@@ -38,6 +38,7 @@ def test_a_step_is_the_same_however_it_is_divided(folder):
             if abs(row[name] - two[step][name]) > 1e-5 * max(1, abs(row[name]))
         }
         assert not far, other
+        assert not runs.astray(runs.weights(folder / "whole"), runs.weights(folder / other), most=1e-4)
 
 
 @pytest.fixture(scope="module")
