@@ -175,4 +175,4 @@ def describe(recipe: Recipe, facts: dict[str, Any], step: int) -> None:
     before = read_facts(out) if step else {}
     earlier = [*before.pop("earlier", []), *([before] if before else [])]
     journal.store(out / RECIPE, yaml.safe_dump(asdict(recipe), sort_keys=False))
-    journal.store(out / FACTS, json.dumps({**facts, "step": step, "earlier": earlier}, indent=2) + "\n")
+    journal.store(out / FACTS, json.dumps({**facts, "from_step": step, "earlier": earlier}, indent=2) + "\n")

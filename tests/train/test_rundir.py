@@ -111,8 +111,8 @@ def test_earlier_starts_stay_with_the_run(tmp_path):
     for step, commit in ((0, "a"), (0, "b"), (2, "c"), (4, "d")):
         rundir.describe(recipe(tmp_path), {"commit": commit}, step)
     told = json.loads((tmp_path / "run.json").read_text())
-    assert (told["commit"], told["step"]) == ("d", 4)
-    assert [(start["commit"], start["step"]) for start in told["earlier"]] == [("b", 0), ("c", 2)]
+    assert (told["commit"], told["from_step"]) == ("d", 4)
+    assert [(start["commit"], start["from_step"]) for start in told["earlier"]] == [("b", 0), ("c", 2)]
 
 
 def test_restart_throws_away_a_run_and_nothing_else(tmp_path):
