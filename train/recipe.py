@@ -91,7 +91,8 @@ class Recipe:
         validate: what the model answers questions of while it trains, BENCHMARK/SPLIT as ``pinpoint eval`` has them, or
             DATASET/SPLIT of the tree ``options.root``.
         validate_steps, validate_count: how often, never if 0, and about how many pictures, the first ones by name.
-        explodes: a loss above so many times the median of the last steps stops the run; 0: only one that is no number.
+        explodes: a loss above so many times the median of the last steps (in reinforcement at least 1) stops the run;
+            0: only one that is no number.
         report: where losses are shown, beside the run's own log.jsonl: "tensorboard", "wandb".
     """
 

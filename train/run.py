@@ -2,8 +2,8 @@
 
 Reads the recipe, builds the model, trains the objective, and leaves in the run's folder: ``recipe.yaml`` (resolved),
 ``run.json`` (commit, versions, seed, command, processes, of this start and of earlier ones), ``log.txt`` and
-``log.jsonl``, ``checkpoints/`` (resumable, with TensorBoard's files), ``validation.jsonl`` and ``model/`` (a Pinpoint
-checkpoint, renewed at every save).
+``log.jsonl``, ``checkpoints/`` (resumable, with TensorBoard's files), ``validation.jsonl`` and ``validation/`` (numbers
+and sheets of answers) and ``model/`` (a Pinpoint checkpoint, renewed at every save).
 """
 
 import argparse
