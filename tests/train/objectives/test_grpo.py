@@ -105,10 +105,8 @@ def test_what_has_no_gradient_here_is_not_to_be_trained(model):
             parameter.requires_grad_(pattern in name)
         return grpo.trainer(objective, recipe(**more), options(reuse=2), 0, 1)
 
-    with pytest.raises(ValueError, match="gets no gradient from rewards"):
-        made("channels")
     with pytest.raises(ValueError, match=r"'channels' matches model\.channels.* gets no gradient from rewards"):
-        select(objective, {"lora_": 1.0, "channels": 1.0})  # already where a rehearsal looks
+        select(objective, {"lora_": 1.0, "channels": 1.0})
     with pytest.raises(ValueError, match="reference"):
         made("lm_head")
     with pytest.raises(ValueError, match="must be multiples of"):
