@@ -113,6 +113,11 @@ def noting() -> Iterator[None]:
 def told(found: dict[str, Any], asked: recipe.Recipe) -> dict[str, Any]:
     """What the timed steps were made of, and what a rehearsal says of them."""
     built, half = rehearsal.shapes(asked), asked.precision == "bf16"
+    estimate = rehearsal.work_of(asked, built, torch.cuda.is_available())
+    assert estimate is not None
+    zero = budget.Zero.read(recipe.deepspeed_settings(asked), torch.distributed.get_world_size())
+    parts = budget.state(built.objective, zero).device
+    found["estimate"] = {**parts, "activations": estimate.kept, f"more while {estimate.when}": estimate.more}
     if asked.objective == "grounding":
         given: list[GroundingBatch] = [batch.to("cpu") for batch in seen["batches"]]
         options = built.options
@@ -120,11 +125,6 @@ def told(found: dict[str, Any], asked: recipe.Recipe) -> dict[str, Any]:
         found["operations"] = sum(one.operations for one in work)
         found["samples"] = sum(len(chats) for batch in given for chats in batch.ids)
         found["tokens"] = sum(int((batch.chat.block >= 0).sum()) for batch in given)
-        estimate = rehearsal.work_of(asked, built, torch.cuda.is_available())
-        assert estimate is not None
-        zero = budget.Zero.read(recipe.deepspeed_settings(asked), torch.distributed.get_world_size())
-        parts = budget.state(built.objective, zero).device
-        found["estimate"] = {**parts, "activations": estimate.kept, "more while SAM encodes": estimate.more}
         return found
     # A product with a weight is 2 operations a number and token: once for what is written and for what the reference
     # reads, twice for what the policy reads, whose weights themselves do not learn.

@@ -82,19 +82,21 @@ class Work:
 
     Attributes:
         kept: bytes that autograd keeps.
-        passing: bytes that come and go while the segmenter encodes.
+        passing: bytes that come and go while the segmenter encodes, or answers are written.
         operations: in floating point.
         later: of what is kept, that which comes after the encoder: it takes the room that ``passing`` has left.
+        when: what ``passing`` is of.
     """
 
     kept: float
     passing: float
     operations: float
     later: float = 0.0
+    when: str = "SAM encodes"
 
     @property
     def more(self) -> float:
-        """Bytes that the encoder takes beyond what is kept at last."""
+        """Bytes that pass beyond what is kept at last."""
         return max(0.0, self.passing - self.later)
 
 
@@ -178,9 +180,52 @@ def step(
     return Work(kept, max(part.passing for part in parts), operations, later)
 
 
-def _language(backbone: DecoderBackbone, batch: GroundingBatch, half: bool, recomputed: bool) -> Work:
+def reinforced(
+    model: GroundingModel,
+    batch: GroundingBatch,
+    at_once: int,
+    reference: bool,
+    half: bool,
+    recomputed: bool = False,
+    gpu: bool = True,
+) -> Work:
+    """A step of the objective ``grpo``: answers are written, read by the reference, and read by what learns. Masks that
+    rewards look at are not counted beside the segmenter's encoder.
+
+    Args:
+        model: as of :func:`step`.
+        batch: all answers of the step, packed as they are read.
+        at_once: answers written in one batch.
+        reference: whether there is one.
+        half, recomputed, gpu: as of :func:`step`.
+    """
+    assert isinstance(model.backbone, DecoderBackbone), "others are not counted"
+    read = _language(model.backbone, batch, half, recomputed, floats=3, again=2 if reference else 1)
+    seen = encoder(model.segmenter, 1, half, gpu)  # one picture after the other
+    passing = max(seen.passing, written_out(model.backbone, batch, at_once, half))
+    operations = read.operations + len(batch.masks) * seen.operations
+    return Work(read.kept, passing, operations, read.kept, "answers are written")
+
+
+def written_out(backbone: DecoderBackbone, batch: GroundingBatch, at_once: int, half: bool) -> float:
+    """Bytes of keys and values while the answers of a batch are written: of each picture once, and of the answers that
+    are written together, each with its picture and question before it."""
+    text, chat = backbone.network.config.text_config, backbone.expanded(batch.chat)
+    head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    weights = backbone.network.lm_head.weight.element_size()
+    token = text.num_hidden_layers * text.num_key_value_heads * head * (weights + (2 if half else weights))
+    rows = [row.bincount().tolist() for row in (chat.block + 1)]  # of each: padding, the picture, and every answer
+    answers = [picture + own for _, picture, *owns in rows for own in owns]
+    pictures = [picture for _, picture, *_ in rows]
+    return float(token * (sum(pictures) + min(at_once, len(answers)) * max(answers)))  # rows of one length
+
+
+def _language(
+    backbone: DecoderBackbone, batch: GroundingBatch, half: bool, recomputed: bool, floats: int = 2, again: int = 0
+) -> Work:
     """The tower and the language model, without what DeepStack adds between layers. The weights are taken for half
-    precision where autocast multiplies in it."""
+    precision where autocast multiplies in it. ``floats`` are the logits' copies in float32, ``again`` how often all is
+    read once more without gradients."""
     network, sizes = backbone.network, batch.chat.sizes
     chat = backbone.expanded(batch.chat)
     count, length = chat.ids.shape
@@ -204,14 +249,14 @@ def _language(backbone: DecoderBackbone, batch: GroundingBatch, half: bool, reco
     rows = sum(math.prod(backbone.frame(size).target) for size in sizes) + sum(len(mask) for mask in batch.masks)
     watched = 2.0 * len(backbone.layers) * rows * width * bytes_  # gathered, and stacked
     head = 2.0 * learned * width * vocabulary
-    words = learned * vocabulary * (bytes_ + 4.0 + 4.0)  # the logits, in float32 for the loss, and their softmax
+    words = learned * vocabulary * (bytes_ + 4.0 * floats)  # the logits; in float32 for the loss, their softmax, ...
     kept = text.kept + casts
     if recomputed:
         kept = layers * count * length * width * bytes_ + kept / layers
     learns = any(p.requires_grad for n, p in network.model.language_model.named_parameters() if "lora_" not in n)
     times = (3.0 if learns else 2.0) + (1.0 if recomputed else 0.0)
     sees = 3.0 if any(p.requires_grad for p in backbone.tower.parameters()) else 1.0
-    operations = sees * tower.operations + times * text.operations + 3 * head
+    operations = (sees + again) * tower.operations + (times + again) * text.operations + (3 + again) * head
     return Work(tower.kept + kept + watched + words, 0.0, operations)
 
 

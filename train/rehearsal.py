@@ -30,7 +30,7 @@ from model.released.download import gigabytes
 from model.tokens import add_marks
 from train import budget, lora, objectives, origin, rounded
 from train.conversations import root
-from train.objectives import grounding
+from train.objectives import grounding, grpo
 from train.parameters import counts, select
 from train.recipe import Recipe, deepspeed_settings
 
@@ -68,6 +68,8 @@ def rehearse(recipe: Recipe) -> Iterator[str]:
     work = work_of(recipe, built, drawn=not small)
     if work is not None and not small:
         yield "batch      drawn scenes: activations and time are theirs, as the data is too large to open here"
+    if work is not None and isinstance(built.options, grpo.Options):
+        yield f"batch      answers that all have the {built.options.longest} tokens of options.longest; most have fewer"
     yield memory(built.objective, zero, work, few)
     if work is None:
         yield f"time       not reckoned, and no activations above: {_uncounted(recipe, built)}"
@@ -282,16 +284,20 @@ def work_of(recipe: Recipe, built: Built, gpu: bool = True, drawn: bool = False)
         return None
     # A model without <REJ> passes over scenes that ask for what is not there.
     options = dataclasses.replace(built.options, data={mixture.WORLD: 1.0}, faults="skip") if drawn else built.options
+    half = recipe.precision == "bf16"
+    if isinstance(built.objective, grpo.Objective):
+        batch = grpo.largest(built.model, options, recipe.first, recipe.batch)
+        return budget.reinforced(built.model, batch, options.at_once, options.kl > 0, half, recipe.recompute, gpu)
     data = built.module.dataset(built.model, options, recipe.first, recipe.batch)
     batch = built.module.collate(built.model, [data[index] for index in range(recipe.batch)])
     images = len(batch.masks) if recipe.published else options.images
     masks = 10**6 if recipe.published else options.masks
-    return budget.step(built.model, batch, images, masks, recipe.precision == "bf16", recipe.recompute, gpu)
+    return budget.step(built.model, batch, images, masks, half, recipe.recompute, gpu)
 
 
 def _uncounted(recipe: Recipe, built: Built) -> str | None:
     """Why the work of a batch is not counted; None where it is."""
-    if not isinstance(built.objective, grounding.Objective):
+    if not isinstance(built.objective, grounding.Objective | grpo.Objective):
         return f"those of the objective {recipe.objective} are not counted"
     if not isinstance(built.model.backbone, DecoderBackbone):
         return f"the layers of {built.model.config.backbone.family} are not counted"
@@ -303,11 +309,11 @@ def memory(objective: nn.Module, zero: budget.Zero, work: budget.Work | None, fe
     held = budget.state(objective, zero, few)
     if work is not None:
         held.device["activations"] = work.kept
-        held.device["more while SAM encodes"] = work.more
+        held.device[f"more while {work.when}"] = work.more
     lines = [f"memory of a process, ZeRO stage {zero.stage}, {zero.processes} process{'es' * (zero.processes != 1)}"]
-    lines += [f"  {part:28} {gigabytes(int(size)):>10}" for part, size in held.device.items()]
-    lines.append(f"  {'all':28} {gigabytes(int(held.most)):>10}")
-    lines += [f"  {part + ', in main memory':28} {gigabytes(int(size)):>10}" for part, size in held.host.items()]
+    lines += [f"  {part:30} {gigabytes(int(size)):>8}" for part, size in held.device.items()]
+    lines.append(f"  {'all':30} {gigabytes(int(held.most)):>8}")
+    lines += [f"  {part + ', in main memory':30} {gigabytes(int(size)):>8}" for part, size in held.host.items()]
     if torch.cuda.is_available():
         there = torch.cuda.get_device_properties(0).total_memory
         if held.most > there:

@@ -104,9 +104,14 @@ class Rollout:
 
     @property
     def chat(self) -> Encoded:
-        """The whole conversation; what was sampled is learned, and nothing else."""
-        unlearned = torch.full_like(self.prompt.ids, -100)
-        return Encoded(torch.cat([self.prompt.ids, self.ids]), torch.cat([unlearned, self.ids]), self.prompt.prefix)
+        """The whole conversation."""
+        return answered(self.prompt, self.ids)
+
+
+def answered(prompt: Encoded, ids: torch.Tensor) -> Encoded:
+    """A question and the ``(T,)`` int64 ids of its answer; what was sampled is learned, and nothing else."""
+    unlearned = torch.full_like(prompt.ids, -100)
+    return Encoded(torch.cat([prompt.ids, ids]), torch.cat([unlearned, ids]), prompt.prefix)
 
 
 @torch.no_grad()

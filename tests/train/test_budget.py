@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tests import families, tiny
 from train import budget
-from train.objectives import grounding
+from train.objectives import grounding, grpo
 from train.parameters import select
 
 
@@ -96,6 +96,48 @@ def test_kept_and_multiplied_as_on_real_tensors(family):
     head = 3 * 2 * learned * 32 * len(backbone.tokenizer)
     by_hand = tower.get_total_flops() + 3 * seen.get_total_flops() + head
     assert work.operations == pytest.approx(by_hand, rel=0.02)
+
+
+def test_reinforcement_keeps_and_multiplies_as_on_real_tensors():
+    real, meta = tiny.model().train(), shapes()
+    for model in (real, meta):
+        select(model, {r"language_model": 1.0})
+    options = grpo.Options(generations=3, longest=7)
+    given, held = grpo.largest(real, options, 0, 2), {}
+    objective = grpo.Objective(real, options)
+    learned = int((given.chat.labels != -100).sum())
+    assert learned == 2 * 3 * 7
+
+    def pack(tensor):
+        if not isinstance(tensor, nn.Parameter):
+            held[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage()
+        return tensor
+
+    real.backbone.network.set_attn_implementation("sdpa")
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        objective(given.chat)
+    word = learned * len(real.backbone.tokenizer) * 4
+    kept = sum(storage.nbytes() for storage in held.values()) - word  # the softmax
+    one, two = (budget.reinforced(meta, given, 4, reference, half=False) for reference in (False, True))
+    assert one.kept - 4 * word == pytest.approx(kept, rel=0.15)  # and the logits, their entropies
+    real.backbone.network.set_attn_implementation("eager")
+    with FlopCounterMode(display=False) as seen, torch.no_grad():
+        objective(given.chat)
+    assert two.operations - one.operations == pytest.approx(seen.get_total_flops(), rel=0.05)
+
+
+def test_keys_and_values_of_what_is_written_together():
+    real = tiny.model()
+    options = grpo.Options(generations=3, longest=7)
+    given = grpo.largest(real, options, 0, 2)
+    asked = [grpo.dataset(real, options, 0, 2)[index]["asked"] for index in range(2)]
+    prefixes = [real.backbone.read(one.image) for one in asked]
+    pictures = [len(prefix.seen) for prefix in prefixes]
+    layers = [layer for prefix in prefixes for layer in prefix.cache.layers]
+    token = sum(layer.keys.nbytes + layer.values.nbytes for layer in layers) / sum(pictures)
+    lengths = [len(real.backbone.encode_chat(real.put(one.turns)).ids) + 7 for one in asked]
+    assert budget.written_out(real.backbone, given, 4, half=False) == token * (sum(pictures) + 4 * max(lengths))
+    assert budget.written_out(real.backbone, given, 99, half=False) == token * (sum(pictures) + 6 * max(lengths))
 
 
 def test_recomputing_keeps_the_layers_inputs_and_one_layer():

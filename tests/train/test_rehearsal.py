@@ -172,14 +172,18 @@ def test_scenes_that_a_model_without_rejection_is_not_asked_are_passed_over(fold
     assert re.search(r"activations +\d", capsys.readouterr().out)
 
 
-def test_thoughts_are_reckoned_and_reinforcement_is_said_not_to_be(folder, capsys):
+def test_thoughts_and_reinforcement_are_reckoned_and_other_stages_are_said_not_to_be(folder, capsys):
     assert rehearse(folder, "objective=think") == 0
     assert re.search(r"activations +\d", capsys.readouterr().out)
-    assert rehearse(folder, "objective=grpo", "options={}", "train={lora_: 1e-3}") == 0
+    assert rehearse(folder, "objective=grpo", "options={longest: 9}", "train={lora_: 1e-3}") == 0
+    said = capsys.readouterr().out
+    assert re.search(r"activations +\d", said) and re.search(r"more while answers are written +\d", said)
+    assert "batch      answers that all have the 9 tokens of options.longest" in said and "Tflop a step" in said
+    assert rehearse(folder, "objective=segmenter", "options={}", "train={mask_decoder: 1e-3}", "lora=null") == 0
     said = capsys.readouterr().out
     assert (
         "activations  " not in said
-        and "time       not reckoned, and no activations above: those of the objective grpo" in said
+        and "time       not reckoned, and no activations above: those of the objective segmenter" in said
     )
 
 

@@ -24,9 +24,10 @@ from model import policy
 from model.backbones.base import Backbone, ChatBatch
 from model.grounding import GroundingModel
 from train import lora, rewards, thinking
+from train.batches import GroundingBatch, Item, collate
 from train.conversations import root, stream
 from train.recipe import Recipe
-from train.rollouts import Asked
+from train.rollouts import Asked, answered
 
 if TYPE_CHECKING:
     from train.grpo import GroupTrainer
@@ -135,6 +136,17 @@ def dataset(model: GroundingModel, options: Options, first: int, count: int) -> 
     words = options.rewards.get("words", 0) > 0
     make = partial(_asked, model.backbone, model.segmenter.prepare, options.think, words)
     return Questions(stream(options, first, count, make), first)
+
+
+def largest(model: GroundingModel, options: Options, first: int, count: int) -> GroundingBatch:
+    """What a step on ``count`` pictures reads if every answer is as long as it may be."""
+    data, end, items = dataset(model, options, first, count), model.backbone.eos_id, []
+    for index in range(count):
+        asked: Asked = data[index]["asked"]
+        chat = answered(model.backbone.encode_chat(model.put(asked.turns)), torch.full((options.longest,), end))
+        chats = (chat,) * options.generations
+        items.append(Item(asked.mllm, asked.sam, asked.size, chats, torch.zeros(0, *asked.size, dtype=torch.bool)))
+    return collate(items, model.backbone.pad_id)
 
 
 def _asked(backbone: Backbone, prepare_sam: Any, think: bool, words: bool, drawn: mixture.Pack) -> Asked:
