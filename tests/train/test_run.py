@@ -142,7 +142,7 @@ def test_a_run_in_two_pieces_equals_one_in_one_piece(folder, recipe):
     told = json.loads((folder / "whole" / "run.json").read_text())
     assert set(told) >= {"commit", "versions", "seed", "command"} and told["processes"] == 1
     pieces = json.loads((folder / "pieces" / "run.json").read_text())
-    assert pieces["step"] == 2 and [start["step"] for start in pieces["earlier"]] == [0]
+    assert pieces["from_step"] == 2 and [start["from_step"] for start in pieces["earlier"]] == [0]
     model = tiny.model()
     drawn = (model.segmenter.mask_decoder, model.segmenter.prompt_encoder)
     assert told["learn"] == {
